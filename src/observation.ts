@@ -1,0 +1,72 @@
+/**
+ * The observer's inputs: one fact from outside with its time. A closed union; the sources make them, the pump
+ * puts them in order, the observer concludes.
+ */
+import type { Instant } from './time.ts';
+import type { Advert, Carp, Claim, Family } from './wire/packet.ts';
+
+/** One broadcast domain as one capture sees it. Compared by identity: one object a segment. */
+export interface Segment {
+  /** `eth0`, `eth0.100`, `replay` */
+  readonly name: string;
+  /** the capture that all its VLANs share, which is what can go blind: `eth0`, `replay` */
+  readonly capture: string;
+}
+
+export type Observation =
+  | AdvertObservation
+  | ClaimObservation
+  | CarpObservation
+  | TrafficObservation
+  | SightObservation
+  | ClockObservation;
+
+/** An advert, valid or not. Equal adverts of one speaker may be, and in the fast path are, one `advert` object. */
+export interface AdvertObservation {
+  readonly kind: 'advert';
+  readonly at: Instant;
+  readonly segment: Segment;
+  readonly advert: Advert;
+  /** the IPv4 identification, keepalived's advert counter; null over IPv6 */
+  readonly ipId: number | null;
+}
+
+export interface ClaimObservation {
+  readonly kind: 'claim';
+  readonly at: Instant;
+  readonly segment: Segment;
+  readonly claim: Claim;
+}
+
+export interface CarpObservation {
+  readonly kind: 'carp';
+  readonly at: Instant;
+  readonly segment: Segment;
+  readonly carp: Carp;
+}
+
+/** Some other frame was heard: the capture works. Sources may thin these out (one in 50 ms is enough). */
+export interface TrafficObservation {
+  readonly kind: 'traffic';
+  readonly at: Instant;
+  readonly segment: Segment;
+  /** set where it was ARP or neighbour discovery: proof that claims of this family would be captured */
+  readonly addressTalk: Family | null;
+}
+
+/** Whether a capture can see. While it cannot, silence proves nothing. */
+export interface SightObservation {
+  readonly kind: 'sight';
+  readonly at: Instant;
+  readonly capture: string;
+  readonly seeing: boolean;
+  readonly reason: string;
+  /** frames known to be lost, where that is why */
+  readonly dropped: number | null;
+}
+
+/** Time passed and nothing was heard. */
+export interface ClockObservation {
+  readonly kind: 'clock';
+  readonly at: Instant;
+}
