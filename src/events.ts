@@ -1,0 +1,317 @@
+/**
+ * The closed union of events: what the timeline can say. `docs/events.md` is generated from these tables.
+ *
+ * An event is something that happened (`instant`), or the `begin` or `end` of a condition. It never changes;
+ * what is learnt later is a new event that names the older one in `about`. A details name has one meaning and
+ * one type in all kinds, which is why the names are declared once, in `DETAILS`, and kinds only list them.
+ */
+import { type Instant, isoTime } from './time.ts';
+
+export type Severity = 'info' | 'warning' | 'critical';
+export type Phase = 'instant' | 'begin' | 'end';
+
+declare const valueType: unique symbol;
+interface Detail<T> {
+  readonly type: string;
+  readonly meaning: string;
+  readonly [valueType]?: T;
+}
+
+function detail<T>(type: string, meaning: string): Detail<T> {
+  return { type, meaning };
+}
+
+/** Every details name, with its JSON type and its one meaning. */
+export const DETAILS = {
+  master: detail<string>('address', 'the speaker that holds the virtual router'),
+  priority: detail<number>('number', 'the advertised priority'),
+  intervalMs: detail<number>('number', 'the advertised interval'),
+  version: detail<number>('number', 'the VRRP version'),
+  vips: detail<readonly string[]>('address[]', 'the virtual addresses concerned'),
+  from: detail<string>('address', 'the previous holder'),
+  to: detail<string>('address', 'the new holder'),
+  cause: detail<FailoverCause>(
+    'string',
+    `why the master changed: ${'`graceful`, `silence`, `priority-drop`, `preemption` or `claim-only`'}`,
+  ),
+  silenceMs: detail<number | null>(
+    'number or null',
+    "the old master's last advert (or its priority 0) to the new one's first; null where no advert is heard",
+  ),
+  darkMs: detail<readonly [number, number] | null>(
+    '[number, number] or null',
+    'least and most that clients can have felt, as far as adverts and claims tell',
+  ),
+  fromPriority: detail<number | null>('number or null', "the old master's last priority above 0"),
+  toPriority: detail<number | null>('number or null', "the new master's priority in its first advert"),
+  claimMs: detail<number | null>(
+    'number or null',
+    "the new master's first advert to its first claim of a VIP (negative where the claim came first); null where none was heard in time",
+  ),
+  fault: detail<boolean>('boolean', 'two priority 0 within 5 ms: keepalived went to its FAULT state'),
+  last: detail<string | null>('address or null', 'the last known holder'),
+  reason: detail<string>('string', 'why, in the words listed with the kind'),
+  by: detail<string | null>('address or null', 'the speaker whose priority 0 or return decided it'),
+  nothingElseHeard: detail<boolean>(
+    'boolean',
+    'no frame of any kind was captured since: the observer itself may be cut off',
+  ),
+  speakers: detail<readonly string[]>('address[]', 'the speakers concerned'),
+  winner: detail<string>('address', 'the speaker that outranks the other'),
+  loser: detail<string>('address', 'the speaker that is outranked and should have yielded'),
+  survivor: detail<string>('address', 'the speaker that goes on as master'),
+  rejects: detail<readonly string[]>(
+    'string[]',
+    'the fields in which their adverts differ so that each drops the other’s',
+  ),
+  holder: detail<string>('address', 'the speaker that holds the VIP'),
+  claimant: detail<string>('address', 'the speaker that took the VIP for a moment'),
+  overlapMs: detail<number>('number', 'how long both were heard'),
+  others: detail<readonly string[]>('address[]', 'speakers of the colliding virtual router'),
+  failovers: detail<number>('number', 'failovers within the window'),
+  windowS: detail<number>('number', 'the window over which is counted'),
+  field: detail<string>('string', 'the setting concerned'),
+  values: detail<Readonly<Record<string, string>>>('object', 'what each speaker advertises, by its address'),
+  speaker: detail<string>('address', 'the speaker concerned'),
+  before: detail<string>('string', 'the value until then'),
+  after: detail<string>('string', 'the value from then on'),
+  oldPriority: detail<number>('number', 'the priority until then'),
+  newPriority: detail<number>('number', 'the priority from then on'),
+  gapMs: detail<number>('number', 'the time between two adverts of the master'),
+  missed: detail<number | null>(
+    'number or null',
+    'adverts sent in between but not captured, from the IPv4 identification; null where that cannot be told',
+  ),
+  lostBy: detail<'capture-or-network' | 'sender' | null>(
+    'string or null',
+    'who lost them: `capture-or-network`, `sender` (late or muted), null where that cannot be told',
+  ),
+  count: detail<number>('number', 'how many of these since the last such event, this one included'),
+  source: detail<string>('address', 'the source address of the frame'),
+  expectedMac: detail<string>('MAC', 'the MAC known for the address'),
+  actualMac: detail<string>('MAC', 'the MAC that the frame carried'),
+  mac: detail<string>('MAC', 'the source MAC'),
+  fromMac: detail<string>('MAC', 'the MAC that claimed the address before'),
+  toMac: detail<string>('MAC', 'the MAC that claims it now'),
+  via: detail<string>('string', 'how it was claimed: `arp-request`, `arp-reply`, `na`'),
+  holderMac: detail<string>('MAC', 'the MAC of the holder'),
+  lastClaimMac: detail<string | null>(
+    'MAC or null',
+    'the MAC in the last claim heard of the VIP; null where none was heard',
+  ),
+  otherMac: detail<string>('MAC', 'the MAC that claims the VIP and is not the holder’s'),
+  segment: detail<string>('string', 'the segment or capture concerned'),
+  dropped: detail<number | null>('number or null', 'frames known to be lost'),
+  blindMs: detail<number>('number', 'how much of the span the observer could not see'),
+  durationMs: detail<number>('number', 'how long the condition lasted'),
+} as const;
+
+export type FailoverCause = 'graceful' | 'silence' | 'priority-drop' | 'preemption' | 'claim-only';
+export type DetailName = keyof typeof DETAILS;
+type ValueOf<N extends DetailName> = (typeof DETAILS)[N] extends Detail<infer T> ? T : never;
+
+interface Kind<N extends DetailName = DetailName> {
+  readonly phases: 'instant' | 'begin/end';
+  readonly severity: Severity;
+  readonly subject: string;
+  readonly when: string;
+  readonly details: readonly N[];
+  /** details that only some events of the kind carry */
+  readonly optional: readonly DetailName[];
+}
+
+const VR = 'vr:SEGMENT/FAMILY/VRID';
+const VIP = 'vip:SEGMENT/ADDRESS';
+
+function kind<const N extends DetailName>(
+  phases: Kind['phases'],
+  severity: Severity,
+  subject: string,
+  when: string,
+  details: readonly N[],
+  optional: readonly DetailName[] = [],
+): Kind<N> {
+  return { phases, severity, subject, when, details, optional };
+}
+
+/** Every kind of event. The severity is the usual one; foreign virtual routers never rise above `info`. */
+export const KINDS = {
+  'master-seen': kind(
+    'instant',
+    'info',
+    VR,
+    'The first speaker heard for a virtual router since the observer began, or since the virtual router was forgotten.',
+    ['master', 'priority', 'intervalMs', 'version', 'vips'],
+  ),
+  failover: kind(
+    'instant',
+    'warning',
+    VR,
+    'The master is now another speaker. Dated the new master’s first advert.',
+    ['from', 'to', 'cause', 'silenceMs', 'darkMs', 'fromPriority', 'toPriority', 'vips', 'claimMs', 'fault'],
+    ['blindMs'],
+  ),
+  'master-lost': kind(
+    'begin/end',
+    'critical',
+    VR,
+    'Nobody speaks and the silence limit has passed. Begins at the last advert of any speaker, ends when anyone speaks. Reasons: `silence`, `resigned` (priority 0), `never-heard` (configured, but not heard since the start); an end as `forgotten` after a day.',
+    ['last', 'reason', 'by', 'nothingElseHeard'],
+    ['vips', 'blindMs'],
+  ),
+  'split-brain': kind(
+    'begin/end',
+    'critical',
+    VR,
+    'Two speakers each keep speaking though they must have heard the other. Reasons: `deaf` (one does not hear the other), `rejects` (their adverts differ, each drops the other’s).',
+    ['speakers', 'winner', 'loser', 'vips', 'reason', 'rejects'],
+    ['survivor'],
+  ),
+  overlap: kind(
+    'instant',
+    'warning',
+    VR,
+    'A node took the VIP for a moment and was repelled: a sign of lost adverts.',
+    ['holder', 'claimant', 'vips', 'overlapMs'],
+  ),
+  'vrid-collision': kind(
+    'begin/end',
+    'warning',
+    VR,
+    'Two virtual routers with no VIP in common use one VRID on one segment.',
+    ['others', 'vips'],
+    ['count'],
+  ),
+  flapping: kind(
+    'begin/end',
+    'critical',
+    VR,
+    'Many failovers of one virtual router within the window (4 within 5 minutes, unless configured); ends after a window without one.',
+    ['failovers', 'windowS'],
+  ),
+  'config-mismatch': kind(
+    'begin/end',
+    'warning',
+    VR,
+    'Speakers of one virtual router disagree. Fields: `advert-interval` (info in VRRPv3, where backups adopt the master’s), `vips`, `version`, `auth`, `checksum-style`.',
+    ['field', 'values'],
+  ),
+  'config-changed': kind(
+    'instant',
+    'info',
+    VR,
+    'One speaker changed: a reload, a new network card, or (field `vrid`) its VIPs go on under another VRID.',
+    ['speaker', 'field', 'before', 'after'],
+  ),
+  'priority-change': kind(
+    'instant',
+    'info',
+    VR,
+    'A speaking speaker’s priority changed: a tracked check failed or recovered.',
+    ['speaker', 'oldPriority', 'newPriority'],
+  ),
+  'advert-gap': kind(
+    'instant',
+    'warning',
+    VR,
+    '1.75 intervals or more between two adverts of the master, and nobody took over: a near miss. Dated the advert that ended the gap; one a minute, then counted.',
+    ['gapMs', 'missed', 'lostBy', 'count'],
+  ),
+  'advert-invalid': kind(
+    'instant',
+    'warning',
+    VR,
+    'An advert that every receiver drops: the decoder’s problem is the reason. It never changes a state. One a minute for a source and reason, then counted.',
+    ['reason', 'source', 'count'],
+  ),
+  'source-spoofed': kind(
+    'instant',
+    'critical',
+    VR,
+    'A valid advert carries a known speaker’s address but another MAC, and the known MAC is heard again within its silence limit. Dated the foreign one; one a minute a source.',
+    ['speaker', 'expectedMac', 'actualMac', 'count'],
+  ),
+  'rogue-speaker': kind(
+    'begin/end',
+    'critical',
+    VR,
+    'The configuration lists the speakers, and another address speaks.',
+    ['speaker', 'mac'],
+  ),
+  'vip-moved': kind(
+    'instant',
+    'info',
+    VIP,
+    'The MAC that claims an address changed, virtual router or not.',
+    ['fromMac', 'toMac', 'via'],
+  ),
+  'garp-missing': kind(
+    'begin/end',
+    'warning',
+    VIP,
+    'The last claim heard of a VIP is not its master’s: hosts on the segment may keep a stale ARP entry.',
+    ['holder', 'holderMac', 'lastClaimMac'],
+  ),
+  'ip-conflict': kind(
+    'begin/end',
+    'critical',
+    VIP,
+    'A MAC that belongs to no speaker claims the VIP while its master goes on speaking.',
+    ['holder', 'holderMac', 'otherMac'],
+  ),
+  'capture-degraded': kind(
+    'begin/end',
+    'warning',
+    'observer:HOST',
+    'The capture cannot see everything; silence proves nothing meanwhile.',
+    ['segment', 'reason', 'dropped'],
+  ),
+} as const satisfies Record<string, Kind>;
+
+export type EventKind = keyof typeof KINDS;
+
+/** What an event of kind K carries. Beside an address named in the configuration stands its `…Node`. */
+export type DetailsOf<K extends EventKind> = {
+  readonly [N in (typeof KINDS)[K]['details'][number]]: ValueOf<N>;
+} & { readonly [N in DetailName]?: ValueOf<N> };
+
+export interface EventOf<K extends EventKind> {
+  /** unique; the same input gives the same ids */
+  readonly id: string;
+  /** when it happened; may lie before earlier lines */
+  readonly time: Instant;
+  /** when it was known; never decreases */
+  readonly detectedAt: Instant;
+  readonly kind: K;
+  readonly phase: Phase;
+  readonly severity: Severity;
+  readonly cluster: string | null;
+  readonly subject: string;
+  readonly summary: string;
+  readonly details: DetailsOf<K>;
+  /** an `end`: the id of its `begin` */
+  readonly beginId: string | null;
+  /** the id of the older event that this one adds to */
+  readonly about: string | null;
+}
+
+export type TimelineEvent = { [K in EventKind]: EventOf<K> }[EventKind];
+
+/** The event as one line of JSON, in the order and with the names of the contract. */
+export function eventJson(event: TimelineEvent, seq: number): string {
+  return JSON.stringify({
+    seq,
+    id: event.id,
+    time: isoTime(event.time),
+    detectedAt: isoTime(event.detectedAt),
+    kind: event.kind,
+    phase: event.phase,
+    severity: event.severity,
+    cluster: event.cluster,
+    subject: event.subject,
+    summary: event.summary,
+    details: event.details,
+    beginId: event.beginId,
+    about: event.about,
+  });
+}

@@ -1,0 +1,54 @@
+/**
+ * What the observer may be told beforehand: whose nodes and virtual routers are *ours*, and the thresholds.
+ * Plain data; `src/config` reads it from `vipwatch.yaml`.
+ */
+
+export interface ObservedNode {
+  readonly name: string;
+  readonly addresses: readonly string[];
+}
+
+export interface ObservedVirtualRouter {
+  readonly vrid: number;
+  /** null: on whichever segment it is heard */
+  readonly segment: string | null;
+  readonly vips: readonly string[];
+  /** names of the cluster's nodes that may speak for it; empty: all of the cluster's */
+  readonly nodes: readonly string[];
+  /** adverts go from node to node: perhaps only claims are heard */
+  readonly unicast: boolean;
+}
+
+export interface ObservedCluster {
+  readonly name: string;
+  readonly nodes: readonly ObservedNode[];
+  readonly virtualRouters: readonly ObservedVirtualRouter[];
+}
+
+export interface Thresholds {
+  /** so many failovers of one virtual router … */
+  readonly flappingFailovers: number;
+  /** … within so many seconds are `flapping` */
+  readonly flappingWindowS: number;
+  /** how long a VIP's last claim may be another's before it is `garp-missing` */
+  readonly garpMissingAfterMs: number;
+  /** speakers that reject each other may mute each other for so long without the split-brain being over */
+  readonly rejectedSilenceMs: number;
+  /** a lost virtual router is forgotten after so many hours */
+  readonly forgetAfterH: number;
+}
+
+export interface ObserverConfiguration {
+  readonly clusters: readonly ObservedCluster[];
+  readonly thresholds: Thresholds;
+}
+
+export const DEFAULT_THRESHOLDS: Thresholds = {
+  flappingFailovers: 4,
+  flappingWindowS: 300,
+  garpMissingAfterMs: 2_000,
+  rejectedSilenceMs: 30_000,
+  forgetAfterH: 24,
+};
+
+export const DEFAULT_CONFIGURATION: ObserverConfiguration = { clusters: [], thresholds: DEFAULT_THRESHOLDS };
