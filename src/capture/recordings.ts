@@ -1,0 +1,287 @@
+/**
+ * Recordings as observations (`vipwatch replay`) or frames (`vipwatch decode`).
+ *
+ * Several files are merged by time, each in its own order; observations are put in order within a second
+ * (`TimeOrder`). A file that is cut off or corrupt gives what it holds and a problem that says where it broke.
+ * Never holds a file in memory, never judges what it decodes. Frames that cannot concern us are rejected by a
+ * look at a few bytes, adverts that repeat are recognised (`AdvertMemo`): both show in nothing but speed.
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { Observation, Segment } from '../observation.ts';
+import type { Instant } from '../time.ts';
+import { AdvertMemo } from '../wire/advert-memo.ts';
+import { ByteWindow } from '../wire/byte-window.ts';
+import { type CaptureReader, openCapture } from '../wire/capture-reader.ts';
+import { isKnownLinkType, LINKTYPE_ETHERNET } from '../wire/link.ts';
+import type { Family, Frame } from '../wire/packet.ts';
+import { MATTERS, uninterestingVlan } from '../wire/prefilter.ts';
+import { looksLike, openRecording, type RecordingSource, unusable } from './recording-source.ts';
+import { Segments } from './segments.ts';
+import { TimeOrder } from './time-order.ts';
+
+export interface RecordingOptions {
+  /** name of the segment that all files are of; VLANs append theirs. Default `replay` */
+  readonly segment?: string;
+  /** adverts, claims, CARP and thinned traffic, in order of time */
+  readonly onObservation?: (observation: Observation) => void;
+  /** every frame, with its time as recorded, in the order of the files */
+  readonly onFrame?: (at: Instant, segment: Segment, frame: Frame) => void;
+  /** at most ten times a second; `total` is null where a size is not known beforehand */
+  readonly onProgress?: (bytesRead: number, total: number | null) => void;
+}
+
+export interface RecordingResult {
+  readonly frames: number;
+  readonly adverts: number;
+  readonly claims: number;
+  /** frames more than a second older than what came before them: taken at the current time */
+  readonly late: number;
+  /** frames that the recorder itself says it lost (pcapng) */
+  readonly dropped: number;
+  /** earliest and latest time taken; null without a frame */
+  readonly firstAt: Instant | null;
+  readonly lastAt: Instant | null;
+  /** read from the files, as they lie on disk */
+  readonly bytes: number;
+  readonly problems: readonly RecordingProblem[];
+}
+
+export interface RecordingProblem {
+  readonly file: string;
+  /** into the unpacked recording, or into the gzip file where that is what is damaged */
+  readonly offset: number;
+  readonly message: string;
+}
+
+/** Throws for a file that cannot be opened or is no recording, before the first callback. `-` is standard input. */
+export async function readRecordings(
+  paths: readonly string[],
+  options: RecordingOptions,
+): Promise<RecordingResult> {
+  if (paths.filter((path) => path === '-').length > 1)
+    throw new Error('-: standard input can be read only once');
+  const recordings: Recording[] = [];
+  try {
+    for (const path of paths) recordings.push(await open(path));
+    const walk = new Walk(options);
+    const progress = new Progress(recordings, options.onProgress);
+    if (recordings.length === 1) await walkOne(recordings, walk, progress);
+    else await walkMerged(recordings, walk, progress);
+    progress.report();
+    return walk.finish(recordings);
+  } finally {
+    for (const recording of recordings) recording.source.close();
+  }
+}
+
+interface Recording {
+  readonly source: RecordingSource;
+  readonly window: ByteWindow;
+  readonly reader: CaptureReader;
+  readonly memo: AdvertMemo;
+  readonly problems: RecordingProblem[];
+}
+
+async function open(path: string): Promise<Recording> {
+  const window = new ByteWindow(WINDOW_BYTES);
+  const source = await openRecording(path, window);
+  const reader = openCapture(window);
+  if (reader === null) {
+    source.close();
+    throw unusable(source.name, looksLike(window));
+  }
+  return { source, window, reader, memo: new AdvertMemo(), problems: [] };
+}
+
+async function walkOne(recordings: readonly Recording[], walk: Walk, progress: Progress): Promise<void> {
+  for (const recording of recordings) {
+    do {
+      while (recording.reader.next()) walk.take(recording);
+    } while (await refill(recording, progress));
+  }
+}
+
+/** Always the file whose next frame is the oldest; of equal ones the first given. */
+async function walkMerged(recordings: readonly Recording[], walk: Walk, progress: Progress): Promise<void> {
+  const open: Recording[] = [];
+  for (const recording of recordings) if (await advance(recording, progress)) open.push(recording);
+  for (;;) {
+    let oldest = open[0];
+    if (oldest === undefined) return;
+    for (const recording of open) if (recording.reader.at < oldest.reader.at) oldest = recording;
+    walk.take(oldest);
+    if (!oldest.reader.next() && !(await advance(oldest, progress))) open.splice(open.indexOf(oldest), 1);
+  }
+}
+
+async function advance(recording: Recording, progress: Progress): Promise<boolean> {
+  do {
+    if (recording.reader.next()) return true;
+  } while (await refill(recording, progress));
+  return false;
+}
+
+/** False: nothing more will come of this recording. */
+async function refill(recording: Recording, progress: Progress): Promise<boolean> {
+  const { source, window, reader, problems } = recording;
+  if (reader.fault !== null || window.ended) {
+    if (source.problem !== null) problems.push({ file: source.name, ...source.problem });
+    if (reader.fault !== null) problems.push({ file: source.name, ...reader.fault });
+    return false;
+  }
+  await source.fill();
+  await progress.tick();
+  return true;
+}
+
+/** What is done with each frame, and what is counted on the way. */
+class Walk {
+  readonly #options: RecordingOptions;
+  readonly #segments: Segments;
+  readonly #order: TimeOrder;
+  readonly #heard = new Map<Segment, Heard>();
+  /** of plain untagged and tagged traffic, by VLAN: what the prefilter lets through most often */
+  readonly #trafficDue = new Float64Array(4096).fill(Number.NEGATIVE_INFINITY);
+  readonly #unknownLinkTypes = new Set<number>();
+  #frames = 0;
+  #adverts = 0;
+  #claims = 0;
+  #firstAt = Number.POSITIVE_INFINITY;
+
+  constructor(options: RecordingOptions) {
+    this.#options = options;
+    this.#segments = new Segments(options.segment ?? 'replay');
+    this.#order = new TimeOrder(options.onObservation ?? (() => {}));
+  }
+
+  take(recording: Recording): void {
+    const { reader, window } = recording;
+    this.#frames++;
+    const at = this.#order.admit(reader.at);
+    if (at < this.#firstAt) this.#firstAt = at;
+
+    if (reader.linkType !== LINKTYPE_ETHERNET) this.#checkLinkType(recording);
+    else if (this.#options.onFrame === undefined) {
+      const vlan = uninterestingVlan(window.bytes, reader.start, reader.end);
+      if (vlan !== MATTERS) {
+        if (at >= (this.#trafficDue[vlan] ?? 0)) this.#plainTraffic(at, vlan);
+        return;
+      }
+    }
+
+    const { start, end, linkType, originalLength } = reader;
+    const frame = recording.memo.decode(window.bytes, start, end, linkType, originalLength);
+    const segment = this.#segments.of(frame.vlans);
+    this.#options.onFrame?.(reader.at as Instant, segment, frame);
+    this.#observe(at, segment, frame);
+  }
+
+  finish(recordings: readonly Recording[]): RecordingResult {
+    this.#order.flush();
+    return {
+      frames: this.#frames,
+      adverts: this.#adverts,
+      claims: this.#claims,
+      late: this.#order.late,
+      dropped: recordings.reduce((sum, { reader }) => sum + reader.dropped, 0),
+      firstAt: this.#frames > 0 ? (this.#firstAt as Instant) : null,
+      lastAt: this.#frames > 0 ? (this.#order.newest as Instant) : null,
+      bytes: recordings.reduce((sum, { source }) => sum + source.bytesRead, 0),
+      problems: recordings.flatMap(({ problems }) => problems),
+    };
+  }
+
+  #observe(at: Instant, segment: Segment, frame: Frame): void {
+    const { packet } = frame;
+    switch (packet.type) {
+      case 'advert':
+        this.#adverts++;
+        this.#order.push({ kind: 'advert', at, segment, advert: packet, ipId: frame.ipId });
+        return;
+      case 'claim':
+        this.#claims++;
+        this.#order.push({ kind: 'claim', at, segment, claim: packet });
+        return;
+      case 'carp':
+        this.#order.push({ kind: 'carp', at, segment, carp: packet });
+        return;
+      case 'address-talk':
+        this.#traffic(at, segment, packet.family);
+        return;
+      case 'other':
+        this.#traffic(at, segment, null);
+        return;
+    }
+  }
+
+  #plainTraffic(at: Instant, vlan: number): void {
+    this.#trafficDue[vlan] = at + TRAFFIC_EVERY_US;
+    this.#traffic(at, vlan === 0 ? this.#segments.base : this.#segments.of([vlan]), null);
+  }
+
+  /** One in 50 ms of each kind on each segment: it only has to show that the capture works. */
+  #traffic(at: Instant, segment: Segment, addressTalk: Family | null): void {
+    let heard = this.#heard.get(segment);
+    if (heard === undefined) {
+      heard = {
+        none: Number.NEGATIVE_INFINITY,
+        ipv4: Number.NEGATIVE_INFINITY,
+        ipv6: Number.NEGATIVE_INFINITY,
+      };
+      this.#heard.set(segment, heard);
+    }
+    const kind = addressTalk ?? 'none';
+    if (at < heard[kind] + TRAFFIC_EVERY_US) return;
+    heard[kind] = at;
+    this.#order.push({ kind: 'traffic', at, segment, addressTalk });
+  }
+
+  #checkLinkType({ reader, source, problems }: Recording): void {
+    const { linkType } = reader;
+    if (isKnownLinkType(linkType) || this.#unknownLinkTypes.has(linkType)) return;
+    this.#unknownLinkTypes.add(linkType);
+    const message = `frames of link type ${linkType} cannot be decoded`;
+    problems.push({ file: source.name, offset: 0, message });
+  }
+}
+
+interface Heard {
+  none: number;
+  ipv4: number;
+  ipv6: number;
+}
+
+class Progress {
+  readonly #recordings: readonly Recording[];
+  readonly #tell: RecordingOptions['onProgress'];
+  #nextAt = 0;
+  #ticks = 0;
+
+  constructor(recordings: readonly Recording[], tell: RecordingOptions['onProgress']) {
+    this.#recordings = recordings;
+    this.#tell = tell;
+  }
+
+  /** After each piece read. Lets signals and output through now and then. */
+  async tick(): Promise<void> {
+    if (++this.#ticks % PIECES_AT_A_STRETCH === 0) await setImmediate();
+    if (this.#tell === undefined || Date.now() < this.#nextAt) return;
+    this.#nextAt = Date.now() + PROGRESS_EVERY_MS;
+    this.report();
+  }
+
+  report(): void {
+    let bytesRead = 0;
+    let total: number | null = 0;
+    for (const { source } of this.#recordings) {
+      bytesRead += source.bytesRead;
+      total = total === null || source.size === null ? null : total + source.size;
+    }
+    this.#tell?.(bytesRead, total);
+  }
+}
+
+const WINDOW_BYTES = 1024 * 1024;
+const TRAFFIC_EVERY_US = 50_000;
+const PROGRESS_EVERY_MS = 100;
+const PIECES_AT_A_STRETCH = 32;

@@ -1,0 +1,109 @@
+/**
+ * The shape of `vipwatch.yaml`, as far as it is used by now. Each message says what would be right; what is
+ * wrong is said by the reader, which knows the value and its line.
+ */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+/** A mapping that knows its keys. */
+function section<S extends z.ZodRawShape>(shape: S) {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `known here: ${Object.keys(shape).join(', ')}`
+        : `a mapping with ${Object.keys(shape).join(', ')}`,
+  });
+}
+
+function list<T extends z.ZodType>(items: T, what: string) {
+  return z.array(items, { error: `a list of ${what}` });
+}
+
+const text = (what: string) => z.string({ error: what }).min(1, { error: what });
+
+/** A section that a later version reads: there, and of the right form, is all that is asked of it. */
+const laterMapping = (key: string) =>
+  z.record(z.string(), z.unknown(), { error: `a mapping, as \`${key}:\` is` }).optional();
+const laterList = (key: string) => z.array(z.unknown(), { error: `a list, as \`${key}:\` is` }).optional();
+
+const ADDRESS = 'an IPv4 or IPv6 address without prefix or zone, such as 192.168.10.11';
+const address = z
+  .string({ error: ADDRESS })
+  .refine((value) => isIP(value) !== 0 && !value.includes('%'), { error: ADDRESS })
+  .transform(canonicalAddress);
+
+const VRID = 'a whole number from 1 to 255';
+const COUNT = 'a whole number from 2 up';
+const NAME = 'a name, such as hosta';
+
+const DURATION = 'a duration such as 500ms, 2s, 5m, 24h';
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const durationMs = z
+  .string({ error: DURATION })
+  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, { error: DURATION })
+  .transform((value) => Number.parseFloat(value) * (UNIT_MS[value.replace(/^[\d.]+/, '')] ?? 1));
+
+const node = section({
+  name: text(NAME),
+  addresses: list(address, 'IP addresses').min(1, { error: 'at least one address' }),
+  haproxy: laterList('haproxy'),
+  database: laterList('database'),
+});
+
+const virtualRouter = section({
+  vrid: z.int({ error: VRID }).min(1, { error: VRID }).max(255, { error: VRID }),
+  segment: text('a segment, such as eth0 or eth0.100').optional(),
+  vips: list(address, 'virtual IP addresses').default([]),
+  nodes: list(text(NAME), 'node names').default([]),
+  unicast: z.boolean({ error: 'true or false' }).default(false),
+  service: laterMapping('service'),
+});
+
+const nodes = list(node, 'nodes, each with name and addresses');
+const virtualRouters = list(virtualRouter, 'virtual routers, each with vrid');
+
+export const fileSchema = section({
+  capture: section({
+    interfaces: list(text('an interface name, such as eth0'), 'interface names'),
+  }).optional(),
+  clusters: list(
+    section({
+      name: text('a name, such as orders-db'),
+      nodes: nodes.default([]),
+      virtualRouters: virtualRouters.default([]),
+    }),
+    'clusters',
+  ).optional(),
+  cluster: text('the name of the one cluster').optional(),
+  nodes: nodes.optional(),
+  virtualRouters: virtualRouters.optional(),
+  thresholds: section({
+    flappingFailovers: z.int({ error: COUNT }).min(2, { error: COUNT }).optional(),
+    flappingWindow: durationMs.optional(),
+    garpMissingAfter: durationMs.optional(),
+    rejectedSilence: durationMs.optional(),
+    forgetAfter: durationMs.optional(),
+  }).optional(),
+  journal: laterMapping('journal'),
+  influx: laterMapping('influx'),
+  grafana: laterMapping('grafana'),
+  alerts: laterMapping('alerts'),
+});
+
+export type ConfigurationFile = z.infer<typeof fileSchema>;
+
+/** Keys whose contents a later version reads: neither resolved nor checked. */
+export const LATER_KEYS: ReadonlySet<string> = new Set([
+  'haproxy',
+  'database',
+  'service',
+  'journal',
+  'influx',
+  'grafana',
+  'alerts',
+]);
+
+/** As packets are printed: lower case, the longest run of zeros as `::`. */
+function canonicalAddress(value: string): string {
+  return isIP(value) === 6 ? new URL(`http://[${value}]`).hostname.slice(1, -1) : value;
+}

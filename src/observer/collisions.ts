@@ -1,0 +1,154 @@
+/**
+ * Two virtual routers with no VIP in common on one VRID of one segment: each drops the other's adverts, and
+ * keepalived restarts its timer at every advert it drops, so they mute each other.
+ *
+ * A single forged advert makes no virtual router and so no collision. Many of them, each from another source,
+ * make none either, yet they mute the speakers all the same: from a handful within a few seconds on, that is a
+ * collision with strangers.
+ */
+import { type Instant, SECOND } from '../time.ts';
+import type { Advert } from '../wire/packet.ts';
+import type { DeadlineOwner } from './deadlines.ts';
+import type { Slot } from './observer.ts';
+import type { RouterServices } from './services.ts';
+import type { Condition } from './timeline.ts';
+import type { VirtualRouter } from './virtual-router.ts';
+
+const STRANGERS_MIN = 5;
+const STRANGERS_WITHIN_US = 10 * SECOND;
+/** Addresses listed in one event. */
+const LISTED_MAX = 8;
+
+export class Collisions {
+  readonly #services: RouterServices;
+  readonly #bySlot = new Map<string, Collision>();
+
+  constructor(services: RouterServices) {
+    this.#services = services;
+  }
+
+  /** An advert was heard where more than one virtual router, or none that exists, uses the VRID. */
+  heard(slot: Slot, router: VirtualRouter, advert: Advert, at: Instant): void {
+    let collision = this.#bySlot.get(slot.key);
+    if (collision === undefined) {
+      if (!slot.routers.some((other) => other.exists)) return;
+      collision = new Collision(slot, this.#services);
+      this.#bySlot.set(slot.key, collision);
+    }
+    collision.heard(router, advert, at);
+  }
+
+  /** A virtual router of the slot fell silent. */
+  silenced(slot: Slot): void {
+    this.#bySlot.get(slot.key)?.review();
+  }
+
+  forgotten(slot: Slot): void {
+    this.#bySlot.get(slot.key)?.review();
+    if (slot.routers.length === 0) this.#bySlot.delete(slot.key);
+  }
+}
+
+class Collision implements DeadlineOwner {
+  readonly ordinal: number;
+  scheduledAt = Number.POSITIVE_INFINITY;
+  readonly #slot: Slot;
+  readonly #services: RouterServices;
+  #condition: { readonly begun: Condition<'vrid-collision'>; readonly with: VirtualRouter } | null = null;
+  /** the latest adverts of sources heard only once, at most as many as make a collision */
+  #strangers: { readonly at: Instant; readonly source: string; readonly vip: string }[] = [];
+
+  constructor(slot: Slot, services: RouterServices) {
+    this.#slot = slot;
+    this.#services = services;
+    this.ordinal = services.nextOrdinal();
+  }
+
+  heard(router: VirtualRouter, advert: Advert, at: Instant): void {
+    if (!router.exists) {
+      this.#strangers.push({ at, source: advert.src, vip: advert.vips[0] ?? '' });
+      if (this.#strangers.length > STRANGERS_MIN) this.#strangers.shift();
+    }
+    if (this.#condition === null) this.#mayBegin(at);
+  }
+
+  /** Ends the condition when nobody but the first virtual router is left. */
+  review(): void {
+    if (this.#condition === null) return;
+    const alive = this.#alive();
+    const strangersUntil = this.#strangersUntil();
+    if (alive.length > 1 || (alive.length === 1 && strangersUntil > this.#services.timeline.now)) {
+      this.#services.ensure(this, strangersUntil);
+      return;
+    }
+    const { begun, with: first } = this.#condition;
+    this.#condition = null;
+    const last = Math.max(
+      this.#strangers.at(-1)?.at ?? 0,
+      ...this.#others(first).map((other) => other.lastAdvertAt),
+    );
+    const until = alive.length === 0 ? Math.min(last, first.lastAdvertAt) : last;
+    this.#strangers = [];
+    first.end(begun, until as Instant);
+  }
+
+  due(now: Instant): number {
+    const until = this.#strangersUntil();
+    if (until > now) return until;
+    this.review();
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #mayBegin(at: Instant): void {
+    const [first, ...others] = this.#alive();
+    if (first === undefined) return;
+    const [firstStranger] = this.#strangers;
+    const together =
+      this.#strangers.length >= STRANGERS_MIN &&
+      firstStranger !== undefined &&
+      at - firstStranger.at <= STRANGERS_WITHIN_US;
+    if (others.length > 0) {
+      const since = Math.max(first.speakingSince, Math.min(...others.map((other) => other.speakingSince)));
+      this.#begin(
+        first,
+        since as Instant,
+        others.flatMap((other) => [...other.speakers.keys()]),
+        others.flatMap((other) => [...other.vips]),
+      );
+    } else if (together) {
+      const sources = this.#strangers.map((stranger) => stranger.source);
+      this.#begin(
+        first,
+        firstStranger.at,
+        [...new Set(sources)],
+        [...new Set(this.#strangers.map((stranger) => stranger.vip))],
+      );
+      this.#services.ensure(this, this.#strangersUntil());
+    }
+  }
+
+  #begin(first: VirtualRouter, since: Instant, others: string[], vips: string[]): void {
+    const begun = first.begin('vrid-collision', since, {
+      others: others.slice(0, LISTED_MAX),
+      vips: vips.slice(0, LISTED_MAX),
+    });
+    this.#condition = { begun, with: first };
+  }
+
+  /** The virtual routers that exist and speak, the configured or oldest one first. */
+  #alive(): VirtualRouter[] {
+    return this.#slot.routers
+      .filter((router) => router.exists && !router.isLost && router.master !== null)
+      .sort((a, b) => Number(b.identity.configured !== null) - Number(a.identity.configured !== null));
+  }
+
+  #others(first: VirtualRouter): VirtualRouter[] {
+    return this.#slot.routers.filter((router) => router.exists && router !== first);
+  }
+
+  #strangersUntil(): number {
+    const last = this.#strangers.at(-1);
+    if (last === undefined || this.#strangers.length < STRANGERS_MIN) return Number.NEGATIVE_INFINITY;
+    return last.at + STRANGERS_WITHIN_US;
+  }
+}

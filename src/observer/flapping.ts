@@ -1,0 +1,52 @@
+/** Many failovers in a short time are one condition, not many alarms. */
+import { type Instant, plusUs, SECOND } from '../time.ts';
+import type { RouterView } from './router-view.ts';
+import type { Condition } from './timeline.ts';
+
+export class Flapping {
+  readonly #router: RouterView;
+  /** the failovers within the window, at most as many as make it flap */
+  #recent: Instant[] = [];
+  #condition: Condition<'flapping'> | null = null;
+  #total = 0;
+  #lastAt: Instant | null = null;
+
+  constructor(router: RouterView) {
+    this.#router = router;
+  }
+
+  failedOver(at: Instant): void {
+    const { flappingFailovers, flappingWindowS } = this.#router.thresholds;
+    this.#lastAt = at;
+    this.#recent = [...this.#recent, at]
+      .filter((other) => at - other <= flappingWindowS * SECOND)
+      .slice(-flappingFailovers);
+    if (this.#condition !== null) {
+      this.#total++;
+    } else if (this.#recent.length >= flappingFailovers) {
+      this.#total = this.#recent.length;
+      this.#condition = this.#router.begin('flapping', at, {
+        failovers: this.#total,
+        windowS: flappingWindowS,
+      });
+    }
+  }
+
+  nextDue(): number {
+    if (this.#condition === null || this.#lastAt === null) return Number.POSITIVE_INFINITY;
+    return this.#lastAt + this.#router.thresholds.flappingWindowS * SECOND;
+  }
+
+  due(now: Instant): void {
+    if (this.#condition === null || this.#lastAt === null || this.nextDue() > now) return;
+    this.#router.end(
+      this.#condition,
+      plusUs(this.#lastAt, this.#router.thresholds.flappingWindowS * SECOND),
+      {
+        failovers: this.#total,
+      },
+    );
+    this.#condition = null;
+    this.#recent = [];
+  }
+}

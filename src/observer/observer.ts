@@ -1,0 +1,670 @@
+/**
+ * The observer: observations in, timeline events out.
+ *
+ * Pure: no I/O, no clock, no randomness. Time arrives with each observation; before one is taken in, every
+ * deadline that lies before it falls due, in order, each at its own instant, so that smaller steps of time change
+ * nothing. The same input gives the same events. Everything that somebody on the segment can grow is bounded.
+ */
+import { type DetailsOf, type EventKind, KINDS, type Phase, type TimelineEvent } from '../events.ts';
+import type {
+  AdvertObservation,
+  CarpObservation,
+  ClaimObservation,
+  Observation,
+  Segment,
+  SightObservation,
+} from '../observation.ts';
+import type { Sample } from '../samples.ts';
+import type { Instant } from '../time.ts';
+import { type Advert, type Family, INVALIDATING } from '../wire/packet.ts';
+import { AddressBook, addressKey } from './address-book.ts';
+import { addressRank, familyOf } from './addresses.ts';
+import { Collisions } from './collisions.ts';
+import { DEFAULT_CONFIGURATION, type ObserverConfiguration, type Thresholds } from './configuration.ts';
+import { type DeadlineOwner, Deadlines } from './deadlines.ts';
+import { Absence, ClaimedRouters, RogueSpeakers } from './expectations.ts';
+import { RateLimit } from './rate-limit.ts';
+import type { Telling } from './router-view.ts';
+import { SampleTaker } from './sample-taker.ts';
+import type { Companions, ConfiguredRouter, RouterIdentity, RouterServices } from './services.ts';
+import { Sight } from './sight.ts';
+import { type Speaker, silenceLimitUs } from './speaker.ts';
+import { summarize } from './summaries.ts';
+import { type Condition, type Draft, endDetails, Timeline } from './timeline.ts';
+import { VirtualRouter } from './virtual-router.ts';
+
+export interface ObserverOptions {
+  readonly configuration?: ObserverConfiguration;
+  /** also make samples, at every change and every 30 s */
+  readonly samples?: boolean;
+  /** who observes, for events about the observer itself: a host name, or `replay` */
+  readonly name?: string;
+}
+
+/** At the bound whoever said least goes first, then the oldest; masters and configured nodes never. */
+const SPEAKERS_MAX = 4_096;
+/** More than any cluster has; keeps what a forger of sources can make us compare short. */
+const SPEAKERS_OF_ROUTER_MAX = 64;
+/** New sources of bad adverts, rogue speakers and colliding virtual routers told a minute and segment. */
+const NEW_SOURCES_A_MINUTE = 10;
+const VIP_MOVES_A_MINUTE = 20;
+const OTHER_MOVES_A_MINUTE = 120;
+
+/** All virtual routers of one VRID on one segment. */
+export interface Slot {
+  readonly key: string;
+  readonly segment: Segment;
+  readonly family: Family;
+  readonly vrid: number;
+  readonly routers: VirtualRouter[];
+}
+
+interface Voice {
+  readonly segment: Segment;
+  readonly router: VirtualRouter;
+  readonly speaker: Speaker;
+}
+
+export class Observer implements RouterServices {
+  readonly timeline = new Timeline();
+  readonly thresholds: Thresholds;
+  readonly #configuration: ObserverConfiguration;
+  readonly #name: string;
+  readonly #deadlines = new Deadlines();
+  readonly #sights = new Map<string, Sight>();
+  /** where anything was heard */
+  readonly #segments = new Map<string, Segment>();
+  readonly #slots = new Map<string, Slot>();
+  /** whose last advert an advert object is: equal adverts are one object, so most need no further look */
+  readonly #voices = new WeakMap<Advert, Voice>();
+  readonly #routersOfVip = new Map<string, VirtualRouter[]>();
+  readonly #book = new AddressBook();
+  readonly #degraded = new Map<string, Condition<'capture-degraded'>>();
+  readonly #collisions: Collisions;
+  readonly #rogues: RogueSpeakers;
+  readonly #claimed: ClaimedRouters;
+  readonly #absences: Absence[] = [];
+  readonly #samples: SampleTaker | null;
+  readonly #invalid = new RateLimit(1, SPEAKERS_MAX);
+  readonly #newSources = new RateLimit(NEW_SOURCES_A_MINUTE, SPEAKERS_MAX);
+  readonly #vipMoves = new RateLimit(VIP_MOVES_A_MINUTE, SPEAKERS_MAX);
+  readonly #otherMoves = new RateLimit(OTHER_MOVES_A_MINUTE, SPEAKERS_MAX);
+  /** virtual routers heard once, oldest first */
+  readonly #candidates = new Set<VirtualRouter>();
+  #speakerCount = 0;
+  #ordinals = 0;
+  #started = false;
+
+  constructor(options: ObserverOptions = {}) {
+    this.#configuration = options.configuration ?? DEFAULT_CONFIGURATION;
+    this.thresholds = this.#configuration.thresholds;
+    this.#name = options.name ?? 'replay';
+    this.#collisions = new Collisions(this);
+    this.#rogues = new RogueSpeakers(this, this.#configuration);
+    this.#claimed = new ClaimedRouters(this, this.#configuration);
+    this.#samples = options.samples === true ? new SampleTaker(this, () => this.routers()) : null;
+  }
+
+  /** Takes in one observation and answers what is known now that was not before. */
+  observe(observation: Observation): readonly TimelineEvent[] {
+    const at = Math.max(observation.at, this.timeline.now) as Instant;
+    if (!this.#started) this.#start(at);
+    while (this.#deadlines.next < at || (observation.kind === 'clock' && this.#deadlines.next === at)) {
+      this.timeline.now = this.#deadlines.next as Instant;
+      this.#deadlines.fire();
+    }
+    this.timeline.now = at;
+    const ordered = observation.at === at ? observation : { ...observation, at };
+    switch (ordered.kind) {
+      case 'advert':
+        this.#advert(ordered);
+        break;
+      case 'claim':
+        this.#claim(ordered);
+        break;
+      case 'carp':
+        this.#carp(ordered);
+        break;
+      case 'traffic':
+        this.#frame(ordered.segment, at);
+        if (ordered.addressTalk !== null) this.#sight(ordered.segment.capture).heardTalk(ordered.addressTalk);
+        break;
+      case 'sight':
+        this.#sightChanged(ordered);
+        break;
+      case 'clock':
+        break;
+      default:
+        ordered satisfies never;
+    }
+    const events = this.timeline.take();
+    if (this.#samples !== null && events.length > 0) this.#samples.changed(events, at);
+    return events;
+  }
+
+  /** The samples made since the last call. */
+  takeSamples(): readonly Sample[] {
+    return this.#samples?.take() ?? [];
+  }
+
+  /** Every virtual router that exists. */
+  *routers(): Iterable<VirtualRouter> {
+    for (const slot of this.#slots.values())
+      for (const router of slot.routers) if (router.exists) yield router;
+  }
+
+  // observations
+
+  #start(at: Instant): void {
+    this.#started = true;
+    this.timeline.now = at;
+    for (const cluster of this.#configuration.clusters) {
+      for (const router of cluster.virtualRouters) {
+        if (router.unicast) continue;
+        const absence = new Absence(this, { cluster, router }, at);
+        this.#absences.push(absence);
+        this.#deadlines.ensure(absence, absence.nextDue());
+      }
+    }
+    if (this.#samples !== null) this.#deadlines.ensure(this.#samples, at);
+  }
+
+  #advert(observation: AdvertObservation): void {
+    const { advert, at, segment } = observation;
+    const voice = this.#voices.get(advert);
+    if (voice !== undefined && voice.segment === segment && voice.speaker.advert === advert) {
+      const { router, speaker } = voice;
+      if (!router.sight.blind && router.hearSteady(speaker, at, observation.ipId)) {
+        router.sight.lastFrameAt = at;
+        return;
+      }
+    }
+    this.#frame(segment, at);
+    const slot = this.#slot(segment, advert);
+    if (!advert.valid) {
+      this.#invalidAdvert(observation, slot);
+      return;
+    }
+    const router = this.#routerOf(slot, advert, at);
+    for (const other of slot.routers) if (other !== router) other.rejected(at);
+    router.hear(observation);
+    const speaker = router.speakers.get(advert.src);
+    if (speaker !== undefined) {
+      this.#voices.set(speaker.advert, { segment, router, speaker });
+      this.#rogues.heard(router, speaker, at);
+    }
+    if (slot.routers.length > 1) this.#collisions.heard(slot, router, advert, at);
+  }
+
+  #invalidAdvert({ advert, at, segment }: AdvertObservation, slot: Slot): void {
+    for (const router of slot.routers) router.rejected(at);
+    const reason = advert.problems.find((problem) => INVALIDATING.has(problem)) ?? 'invalid';
+    const key = `${segment.name}|${advert.src}|${reason}`;
+    if (!this.#invalid.has(key) && this.newSource(segment, at) === 0) return;
+    const count = this.#invalid.take(key, at);
+    if (count === 0) return;
+    const configured = this.configuredFor(segment, advert.vrid, advert.vips, true);
+    const details = { reason, source: advert.src, count };
+    this.timeline.publish(
+      this.timeline.draft('instant', {
+        kind: 'advert-invalid',
+        time: at,
+        severity: this.foreign(configured) ? 'info' : 'warning',
+        cluster: configured?.cluster.name ?? null,
+        subject: routerSubject(slot),
+        summary: summarize('advert-invalid', 'instant', details, (address) => address),
+        details,
+      }) as unknown as Draft,
+    );
+  }
+
+  #claim({ claim, at, segment }: ClaimObservation): void {
+    this.#frame(segment, at);
+    this.#sight(segment.capture).heardTalk(claim.family);
+    const key = addressKey(segment, claim.address);
+    const routers = this.#routersOfVip.get(key);
+    const fromMac = this.#book.claimed(segment, claim, (other) => this.#routersOfVip.has(other));
+    if (fromMac !== null)
+      this.#vipMoved(segment, claim.address, fromMac, claim.mac, claim.form, routers ?? [], at);
+    if (routers !== undefined) for (const router of [...routers]) router.claimed(claim, at);
+  }
+
+  #vipMoved(
+    segment: Segment,
+    address: string,
+    fromMac: string,
+    toMac: string,
+    via: string,
+    routers: readonly VirtualRouter[],
+    at: Instant,
+  ): void {
+    const key = addressKey(segment, address);
+    const configured =
+      routers.find((router) => router.identity.configured !== null)?.identity.configured ??
+      this.#claimed.configuredFor(segment, address);
+    const isVip = routers.length > 0 || configured !== null;
+    this.#claimed.moved(segment, address, fromMac, toMac, routers, at);
+    const limit = isVip ? this.#vipMoves.take(key, at) : this.#otherMoves.take(segment.name, at);
+    if (limit === 0) return;
+    const details = { fromMac, toMac, via };
+    this.timeline.publish(
+      this.timeline.draft('instant', {
+        kind: 'vip-moved',
+        time: at,
+        severity: 'info',
+        cluster: configured?.cluster.name ?? null,
+        subject: `vip:${key.replace('|', '/')}`,
+        summary: `${address} is ${summarize('vip-moved', 'instant', details, (known) => known)}`,
+        details,
+      }) as unknown as Draft,
+    );
+  }
+
+  #carp({ carp, at, segment }: CarpObservation): void {
+    this.#frame(segment, at);
+    const slot = this.#slots.get(slotKey(segment, carp.family, carp.vhid, ''));
+    if (slot !== undefined) for (const router of slot.routers) router.rejected(at);
+  }
+
+  /** Any frame at all: the capture works. */
+  #frame(segment: Segment, at: Instant): void {
+    const sight = this.#sight(segment.capture);
+    if (sight.blind && sight.inferred) this.#regainSight(sight, at);
+    sight.lastFrameAt = at;
+    if (!this.#segments.has(segment.name)) this.#segments.set(segment.name, segment);
+  }
+
+  #sightChanged({ capture, seeing, reason, dropped, at }: SightObservation): void {
+    const sight = this.#sight(capture);
+    if (seeing) this.#regainSight(sight, at);
+    else this.#loseSight(sight, at, reason, dropped, false);
+  }
+
+  #loseSight(sight: Sight, since: Instant, reason: string, dropped: number | null, inferred: boolean): void {
+    if (sight.blind) {
+      sight.inferred &&= inferred;
+      return;
+    }
+    sight.lose(since);
+    sight.inferred = inferred;
+    const details = { segment: sight.capture, reason, dropped };
+    const begin = this.timeline.draft('begin', {
+      kind: 'capture-degraded',
+      time: since,
+      severity: 'warning',
+      cluster: null,
+      subject: `observer:${this.#name}`,
+      summary: summarize('capture-degraded', 'begin', details, (address) => address),
+      details,
+    });
+    this.timeline.publish(begin as unknown as Draft);
+    this.#degraded.set(sight.capture, { begin });
+  }
+
+  #regainSight(sight: Sight, at: Instant): void {
+    if (!sight.blind) return;
+    sight.regain(at);
+    const condition = this.#degraded.get(sight.capture);
+    if (condition !== undefined) {
+      this.#degraded.delete(sight.capture);
+      const details = endDetails(condition.begin, at, {});
+      const { kind, severity, cluster, subject, id } = condition.begin;
+      const summary = summarize(kind, 'end', details, (address) => address);
+      this.timeline.publish(
+        this.timeline.draft(
+          'end',
+          { kind, time: at, severity, cluster, subject, summary, details },
+          id,
+        ) as unknown as Draft,
+      );
+    }
+    for (const slot of this.#slots.values()) {
+      for (const router of slot.routers) if (router.sight === sight) router.sightRegained();
+    }
+  }
+
+  #sight(capture: string): Sight {
+    let sight = this.#sights.get(capture);
+    if (sight === undefined) {
+      sight = new Sight(capture);
+      this.#sights.set(capture, sight);
+    }
+    return sight;
+  }
+
+  // which virtual router
+
+  #slot(segment: Segment, advert: Advert): Slot {
+    const { family, vrid } = advert;
+    const key = slotKey(segment, family, vrid, groupOf(advert));
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = { key, segment, family, vrid, routers: [] };
+      this.#slots.set(key, slot);
+    }
+    return slot;
+  }
+
+  #routerOf(slot: Slot, advert: Advert, at: Instant): VirtualRouter {
+    for (const router of slot.routers) if (router.speakers.has(advert.src)) return router;
+    const sharing = slot.routers.filter((router) => router.shares(advert.vips));
+    const [first] = sharing;
+    const home = sharing.find((router) => router.exists) ?? first;
+    if (home !== undefined) return home;
+    const [only] = slot.routers;
+    if (advert.vips.length === 0 && only !== undefined && slot.routers.length === 1) return only;
+    return this.#newRouter(slot, advert, at);
+  }
+
+  #newRouter(slot: Slot, advert: Advert, at: Instant): VirtualRouter {
+    const configured = this.configuredFor(slot.segment, slot.vrid, advert.vips, false);
+    const identity: RouterIdentity = {
+      segment: slot.segment,
+      sight: this.#sight(slot.segment.capture),
+      family: slot.family,
+      vrid: slot.vrid,
+      group: groupOf(advert),
+      subject: '',
+      configured,
+    };
+    identity.subject = this.#subjectFor(slot, identity, advert.vips);
+    const router = new VirtualRouter(identity, this, at);
+    slot.routers.push(router);
+    for (const absence of this.#absences) absence.heard(router);
+    return router;
+  }
+
+  /** The configured virtual router, else the first to exist, keeps the plain form. */
+  #subjectFor(slot: Slot, identity: RouterIdentity, vips: Iterable<string>): string {
+    const plain = routerSubject({ ...slot, group: identity.group });
+    if (identity.configured !== null) return plain;
+    const taken = slot.routers.some((router) => router.exists && router.identity !== identity);
+    if (!taken && this.configuredFor(slot.segment, slot.vrid, [], true) === null) return plain;
+    const [lowest] = [...vips].sort((a, b) =>
+      addressRank(a, familyOf(a)) < addressRank(b, familyOf(b)) ? -1 : 1,
+    );
+    return `${plain}#${lowest ?? 'none'}`;
+  }
+
+  /** The configured virtual router that these VIPs belong to; `any` ignores the VIPs. */
+  configuredFor(
+    segment: Segment,
+    vrid: number,
+    vips: readonly string[],
+    any: boolean,
+  ): ConfiguredRouter | null {
+    for (const cluster of this.#configuration.clusters) {
+      for (const router of cluster.virtualRouters) {
+        if (router.vrid !== vrid || (router.segment !== null && router.segment !== segment.name)) continue;
+        if (any || router.vips.length === 0 || router.vips.some((vip) => vips.includes(vip)))
+          return { cluster, router };
+      }
+    }
+    return null;
+  }
+
+  /** With virtual routers configured, every other one is somebody else's. */
+  foreign(configured: ConfiguredRouter | null): boolean {
+    return (
+      configured === null && this.#configuration.clusters.some((cluster) => cluster.virtualRouters.length > 0)
+    );
+  }
+
+  /** A segment on which something was captured: the one of that name, or any. */
+  segmentNamed(name: string | null): Segment | null {
+    if (name !== null) return this.#segments.get(name) ?? null;
+    const [any] = this.#segments.values();
+    return any ?? null;
+  }
+
+  sightOf(segment: Segment): Sight {
+    return this.#sight(segment.capture);
+  }
+
+  /** How many new sources this one stands for, 0 if it must not be told. */
+  newSource(segment: Segment, at: Instant): number {
+    return this.#newSources.take(segment.name, at);
+  }
+
+  slotOf(router: VirtualRouter): Slot | undefined {
+    const { segment, family, vrid, group } = router.identity;
+    return this.#slots.get(slotKey(segment, family, vrid, group));
+  }
+
+  // RouterServices
+
+  nextOrdinal(): number {
+    return this.#ordinals++;
+  }
+
+  ensure(owner: DeadlineOwner, at: number): void {
+    this.#deadlines.ensure(owner, at);
+  }
+
+  draft<K extends EventKind>(
+    router: VirtualRouter,
+    phase: Phase,
+    kind: K,
+    time: Instant,
+    details: DetailsOf<K>,
+    telling: Telling,
+  ): Draft<K> {
+    const { identity } = router;
+    const named = this.#withNodeNames(identity, details);
+    return this.timeline.draft(phase, {
+      kind,
+      time,
+      severity: this.foreign(identity.configured) ? 'info' : (telling.severity ?? KINDS[kind].severity),
+      cluster: identity.configured?.cluster.name ?? null,
+      subject: telling.subject ?? identity.subject,
+      summary: summarize(kind, phase, details, (address) => this.nameOf(identity, address)),
+      details: named,
+      about: telling.about ?? null,
+    });
+  }
+
+  nameOf(identity: RouterIdentity, address: string): string {
+    return this.#nodeName(identity, address) ?? address;
+  }
+
+  sameNode(identity: RouterIdentity, speaker: Speaker, mac: string): boolean {
+    const addresses = this.#book.addressesOf(identity.segment, mac);
+    if (addresses.has(speaker.address)) return true;
+    const node = this.#nodeName(identity, speaker.address);
+    if (node === null || identity.configured === null) return false;
+    const listed = identity.configured.cluster.nodes.find((other) => other.name === node)?.addresses ?? [];
+    return listed.some((address) => addresses.has(address));
+  }
+
+  silentTogether(router: VirtualRouter, now: Instant): Companions {
+    const { sight } = router;
+    const { master } = router;
+    const silentSince = sight.lastFrameAt;
+    if (master === null || silentSince - router.lastAdvertAt > master.intervalUs) return 'alone';
+    let known = Number.POSITIVE_INFINITY;
+    for (const other of this.routers()) {
+      const theirs = other.master;
+      if (
+        other === router ||
+        other.sight !== sight ||
+        theirs === null ||
+        theirs.resignedAt !== null ||
+        other.isLost
+      )
+        continue;
+      if (sameMachine(theirs, master) || silentSince - other.lastAdvertAt > theirs.intervalUs) continue;
+      known = Math.min(known, other.lastAdvertAt + 1.25 * theirs.intervalUs);
+    }
+    if (known > now + silenceLimitUs(master)) return 'alone';
+    if (known > now) return known;
+    this.#loseSight(sight, silentSince as Instant, 'nothing is heard any more', null, true);
+    return 'blind';
+  }
+
+  movedToAnotherVrid(router: VirtualRouter, now: Instant): boolean {
+    const { master } = router;
+    if (master === null) return false;
+    for (const other of this.routers()) {
+      if (other === router || other.identity.segment !== router.identity.segment || other.isLost) continue;
+      if (
+        other.master === null ||
+        other.firstAt < router.firstAt ||
+        !other.master.advert.vips.every((vip) => router.vips.has(vip))
+      )
+        continue;
+      if (!other.isSpeaking(other.master, now)) continue;
+      router.tell('config-changed', other.firstAt, {
+        speaker: other.master.address,
+        field: 'vrid',
+        before: String(router.identity.vrid),
+        after: String(other.identity.vrid),
+      });
+      this.forgotten(router);
+      return true;
+    }
+    return false;
+  }
+
+  fellSilent(router: VirtualRouter): void {
+    const slot = this.slotOf(router);
+    if (slot !== undefined) this.#collisions.silenced(slot);
+  }
+
+  speakerMet(router: VirtualRouter, speaker: Speaker): void {
+    this.#speakerCount++;
+    if (!router.exists) this.#candidates.add(router);
+    if (router.speakers.size > SPEAKERS_OF_ROUTER_MAX) this.#forgetSpeakerOf(router, speaker);
+    if (this.#speakerCount > SPEAKERS_MAX) this.#forgetSomeSpeaker(speaker);
+  }
+
+  vipLearned(router: VirtualRouter, vip: string): void {
+    const key = addressKey(router.identity.segment, vip);
+    const routers = this.#routersOfVip.get(key);
+    if (routers === undefined) this.#routersOfVip.set(key, [router]);
+    else routers.push(router);
+  }
+
+  cameIntoExistence(router: VirtualRouter): void {
+    const slot = this.slotOf(router);
+    this.#candidates.delete(router);
+    if (slot !== undefined) router.identity.subject = this.#subjectFor(slot, router.identity, router.vips);
+  }
+
+  forgotten(router: VirtualRouter): void {
+    const slot = this.slotOf(router);
+    if (slot === undefined || !slot.routers.includes(router)) return;
+    this.#candidates.delete(router);
+    slot.routers.splice(slot.routers.indexOf(router), 1);
+    if (slot.routers.length === 0) this.#slots.delete(slot.key);
+    this.#speakerCount -= router.speakers.size;
+    for (const vip of router.vips) {
+      const key = addressKey(router.identity.segment, vip);
+      const rest = (this.#routersOfVip.get(key) ?? []).filter((other) => other !== router);
+      if (rest.length === 0) this.#routersOfVip.delete(key);
+      else this.#routersOfVip.set(key, rest);
+    }
+    this.#collisions.forgotten(slot);
+    router.retire();
+  }
+
+  /** Who was heard once goes first, the oldest before; then whoever said least and is nobody's master. */
+  #forgetSomeSpeaker(newcomer: Speaker): void {
+    for (const candidate of this.#candidates) {
+      if (candidate.speakers.get(newcomer.address) === newcomer) continue;
+      this.forgotten(candidate);
+      return;
+    }
+    let fullest: VirtualRouter | null = null;
+    for (const router of this.routers())
+      if (fullest === null || router.speakers.size > fullest.speakers.size) fullest = router;
+    if (fullest !== null) this.#forgetSpeakerOf(fullest, newcomer);
+  }
+
+  /** Forgets the speaker with the fewest adverts, then the oldest; never the master or a configured node. */
+  #forgetSpeakerOf(router: VirtualRouter, newcomer: Speaker): void {
+    let weakest: Speaker | null = null;
+    for (const speaker of router.speakers.values()) {
+      if (speaker === newcomer || speaker === router.master || router.inSplit(speaker)) continue;
+      if (this.#nodeName(router.identity, speaker.address) !== null) continue;
+      const weaker =
+        weakest === null ||
+        speaker.adverts < weakest.adverts ||
+        (speaker.adverts === weakest.adverts && speaker.lastAt < weakest.lastAt);
+      if (weaker) weakest = speaker;
+    }
+    if (weakest === null) return;
+    router.forgetSpeaker(weakest, this.timeline.now);
+    this.#speakerCount--;
+  }
+
+  // names
+
+  /** `…Node` beside each address that the configuration names. */
+  #withNodeNames<K extends EventKind>(identity: RouterIdentity, details: DetailsOf<K>): DetailsOf<K> {
+    if (identity.configured === null) return details;
+    const named: Record<string, unknown> = { ...details };
+    for (const [key, value] of Object.entries(details)) {
+      if (typeof value !== 'string' || key === 'subject') continue;
+      const node = this.#nodeName(identity, value);
+      if (node !== null) named[`${key}Node`] = node;
+    }
+    return named as DetailsOf<K>;
+  }
+
+  #nodeName(identity: RouterIdentity, address: string): string | null {
+    const nodes = identity.configured?.cluster.nodes;
+    if (nodes === undefined) return null;
+    const listed = nodes.find((node) => node.addresses.includes(address));
+    if (listed !== undefined) return listed.name;
+    const slot = this.#slots.get(slotKey(identity.segment, identity.family, identity.vrid, identity.group));
+    for (const router of slot?.routers ?? []) {
+      const mac = router.speakers.get(address)?.mac;
+      if (mac === undefined) continue;
+      const claimed = this.#book.addressesOf(identity.segment, mac);
+      const node = nodes.find((other) => other.addresses.some((listedAddress) => claimed.has(listedAddress)));
+      if (node !== undefined) return node.name;
+    }
+    return null;
+  }
+
+  /** The name of the node whose listed address `mac` has claimed, with that address. */
+  nodeOfMac(
+    segment: Segment,
+    configured: ConfiguredRouter,
+    mac: string,
+  ): { name: string; address: string } | null {
+    const claimed = this.#book.addressesOf(segment, mac);
+    for (const node of configured.cluster.nodes) {
+      const address = node.addresses.find((other) => claimed.has(other));
+      if (address !== undefined) return { name: node.name, address };
+    }
+    return null;
+  }
+}
+
+const STANDARD_GROUPS = new Set(['224.0.0.18', 'ff02::12']);
+
+/** The destination group where it is not the standard one; '' for that and for unicast. */
+function groupOf({ dst, family }: Advert): string {
+  if (STANDARD_GROUPS.has(dst)) return '';
+  const multicast = family === 'ipv4' ? Number.parseInt(dst, 10) >= 224 : dst.startsWith('ff');
+  return multicast ? dst : '';
+}
+
+function slotKey(segment: Segment, family: Family, vrid: number, group: string): string {
+  return `${segment.name}|${family}|${vrid}|${group}`;
+}
+
+function routerSubject(slot: { segment: Segment; family: Family; vrid: number; group?: string }): string {
+  const group = slot.group === undefined || slot.group === '' ? '' : `@${slot.group}`;
+  return `vr:${slot.segment.name}/${slot.family}/${slot.vrid}${group}`;
+}
+
+/** Of two masters; virtual MACs tell nothing, so only equal addresses then make them one. */
+function sameMachine(a: Speaker, b: Speaker): boolean {
+  if (a.mac === b.mac || a.address === b.address) return true;
+  return (
+    familyOf(a.address) !== familyOf(b.address) &&
+    (a.mac.startsWith('00:00:5e:') || b.mac.startsWith('00:00:5e:'))
+  );
+}

@@ -1,0 +1,290 @@
+/**
+ * Two speakers of one virtual router at once: an overlap, or a split-brain.
+ *
+ * A healthy speaker that hears an advert which outranks it stops at once; at most a frame or two were already on
+ * their way. So let L be outranked by W, both speaking. An *utterance* of L is an advert, or a claim of a VIP,
+ * later than `grace` after any advert of W since L's run began (or after the latest one before it). A master
+ * answers a lower advert within half a millisecond and both restart their timers: from then on both speak within
+ * the same millisecond, in changing order, so "after the latest advert of W" would never hold.
+ *
+ * Two utterances of L with an advert of W between them are a split-brain; one that W answered is an overlap.
+ * Speakers that reject each other's adverts never yield, and keepalived restarts its timer at each advert it
+ * rejects, so they mute each other: the first utterance confirms, and long silence ends nothing.
+ */
+import type { Instant } from '../time.ts';
+import { MS, msFromUs } from '../time.ts';
+import type { RouterView } from './router-view.ts';
+import { givenUpUs, graceUs, outranks, rejectedFields, type Speaker, silenceLimitUs } from './speaker.ts';
+import type { Condition } from './timeline.ts';
+
+/** The standing of a speaker against the highest-ranked one, while both speak. */
+export interface Rivalry {
+  readonly winner: Speaker;
+  /** the advert of the winner that the speaker must have heard */
+  heardWinnerAt: number;
+  /** that advert came before the speaker's run began: the winner's next one replaces it */
+  beforeRun: boolean;
+  firstUtterance: Instant | null;
+  lastUtterance: Instant | null;
+  /** the winner's first advert after the first utterance; set once, or an overlap would never be known */
+  firstAnswer: Instant | null;
+}
+
+interface Split {
+  readonly winner: Speaker;
+  readonly loser: Speaker;
+  readonly condition: Condition<'split-brain'>;
+}
+
+export interface Takeover {
+  readonly newcomer: Speaker;
+  /** the newcomer's first advert */
+  readonly firstAt: Instant;
+  readonly firstPriority: number;
+  /** how long the master had been silent by then */
+  readonly masterSilentUs: number;
+  /** the master spoke since, but the newcomer outranks it */
+  masterSpoke: boolean;
+  /** the newcomer's first claim, which may lie before its first advert */
+  claimAt: Instant | null;
+}
+
+export class Rivalries {
+  readonly #router: RouterView;
+  readonly #pending: () => Takeover | null;
+  readonly #splitEnded: (survivor: Speaker, loser: Speaker, at: Instant, now: Instant) => void;
+  #splits: Split[] = [];
+
+  constructor(
+    router: RouterView,
+    pending: () => Takeover | null,
+    splitEnded: (survivor: Speaker, loser: Speaker, at: Instant, now: Instant) => void,
+  ) {
+    this.#router = router;
+    this.#pending = pending;
+    this.#splitEnded = splitEnded;
+  }
+
+  get splitOpen(): boolean {
+    return this.#splits.length > 0;
+  }
+
+  inSplit(speaker: Speaker): boolean {
+    return this.#splits.some((split) => split.winner === speaker || split.loser === speaker);
+  }
+
+  /** An advert with a priority above 0, already entered into the speaker. */
+  advert(speaker: Speaker, at: Instant): void {
+    const top = this.#highestRanked(at);
+    if (top === null || top === speaker) this.#winnerSpoke(speaker, at);
+    else this.#loserSpoke(speaker, top, at);
+  }
+
+  /** A claim of one of the VIPs from a speaker's own MAC. */
+  claim(speaker: Speaker, at: Instant): void {
+    if (speaker.rivalry === null || !this.#router.isSpeaking(speaker, at)) return;
+    const top = this.#highestRanked(at);
+    if (top === null || top !== speaker.rivalry.winner) return;
+    if (at > speaker.rivalry.heardWinnerAt + graceUs(speaker)) this.#utterance(speaker, speaker.rivalry, at);
+  }
+
+  /**
+   * The master, which outranks it, spoke while a takeover by `newcomer` was pending. The newcomer's first advert
+   * counts even within grace of a regular advert of the master (its timer ran out although the master spoke:
+   * adverts are being lost), unless the master itself had begun less than grace before (a simultaneous start).
+   */
+  answered(takeover: Takeover, master: Speaker, at: Instant): void {
+    const { newcomer, firstAt } = takeover;
+    const sinceStart = master.runStart === null ? Number.POSITIVE_INFINITY : firstAt - master.runStart;
+    if (sinceStart < graceUs(master) || newcomer.runStart === null) return;
+    newcomer.rivalry ??= rivalryWith(master, takeover.firstAt - takeover.masterSilentUs, true);
+    newcomer.rivalry.firstUtterance ??= firstAt;
+    newcomer.rivalry.lastUtterance ??= firstAt;
+    if (this.#rejectedBy(newcomer, master).length > 0) this.#confirm(newcomer, master, at);
+  }
+
+  /** A priority 0 of `speaker`: whatever it was part of is over. */
+  resigned(speaker: Speaker, at: Instant): void {
+    for (const split of [...this.#splits]) {
+      if (split.winner === speaker) this.#end(split, split.loser, at, at);
+      else if (split.loser === speaker) this.#end(split, split.winner, at, at);
+    }
+    for (const other of this.#router.speakers.values()) {
+      const rivalry = other.rivalry;
+      if (rivalry === null || (other !== speaker && rivalry.winner !== speaker)) continue;
+      if (rivalry.firstUtterance !== null && rivalry.firstAnswer !== null) this.#overlap(other, rivalry);
+      other.rivalry = null;
+    }
+  }
+
+  /** A failover was recognised: the old master's run has ended, nobody rivals the new one. */
+  settled(): void {
+    for (const speaker of this.#router.speakers.values()) speaker.rivalry = null;
+  }
+
+  forgotten(speaker: Speaker): void {
+    for (const other of this.#router.speakers.values())
+      if (other.rivalry?.winner === speaker) other.rivalry = null;
+  }
+
+  /** When the next overlap is known or split-brain over; Infinity for none. */
+  nextDue(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const split of this.#splits)
+      next = Math.min(next, this.#endDue(split, split.winner), this.#endDue(split, split.loser));
+    for (const speaker of this.#router.speakers.values()) next = Math.min(next, this.#overlapDue(speaker));
+    return next;
+  }
+
+  due(now: Instant): void {
+    for (const split of [...this.#splits]) {
+      const winnerDue = this.#endDue(split, split.winner);
+      const loserDue = this.#endDue(split, split.loser);
+      if (Math.min(winnerDue, loserDue) > now) continue;
+      const [silent, survivor] =
+        winnerDue < loserDue ? [split.winner, split.loser] : [split.loser, split.winner];
+      this.#end(split, survivor, lastWord(silent), now);
+    }
+    for (const speaker of this.#router.speakers.values()) {
+      if (speaker.rivalry !== null && this.#overlapDue(speaker) <= now)
+        this.#overlap(speaker, speaker.rivalry);
+    }
+  }
+
+  #winnerSpoke(winner: Speaker, at: Instant): void {
+    winner.rivalry = null;
+    for (const other of this.#router.speakers.values()) {
+      if (other === winner || !this.#router.isSpeaking(other, at)) continue;
+      const rivalry = other.rivalry;
+      if (rivalry === null || rivalry.winner !== winner) {
+        other.rivalry = rivalryWith(winner, at, false);
+      } else {
+        if (rivalry.beforeRun) {
+          rivalry.heardWinnerAt = at;
+          rivalry.beforeRun = false;
+        }
+        if (rivalry.firstUtterance !== null) rivalry.firstAnswer ??= at;
+      }
+    }
+  }
+
+  #loserSpoke(loser: Speaker, winner: Speaker, at: Instant): void {
+    const newcomer = loser.runStart === at;
+    let rivalry = loser.rivalry;
+    if (rivalry === null || rivalry.winner !== winner) {
+      rivalry = rivalryWith(winner, winner.lastAt, newcomer);
+      loser.rivalry = rivalry;
+    }
+    if (at > rivalry.heardWinnerAt + graceUs(loser)) this.#utterance(loser, rivalry, at);
+    else if (newcomer && this.#rejectedBy(loser, winner).length > 0) this.#utterance(loser, rivalry, at);
+  }
+
+  #utterance(loser: Speaker, rivalry: Rivalry, at: Instant): void {
+    rivalry.firstUtterance ??= at;
+    rivalry.lastUtterance = at;
+    const answered = rivalry.firstAnswer !== null && at > rivalry.firstAnswer;
+    if (answered || this.#cannotYield(loser, rivalry.winner)) this.#confirm(loser, rivalry.winner, at);
+  }
+
+  /** They drop each other's adverts, and the winner was not already given up when the loser began. */
+  #cannotYield(loser: Speaker, winner: Speaker): boolean {
+    if (this.#rejectedBy(loser, winner).length === 0) return false;
+    const pending = this.#pending();
+    return pending === null || pending.newcomer !== loser || pending.masterSilentUs < givenUpUs(winner);
+  }
+
+  #rejectedBy(a: Speaker, b: Speaker): string[] {
+    return rejectedFields(a, b);
+  }
+
+  #confirm(loser: Speaker, winner: Speaker, at: Instant): void {
+    if (
+      this.#splits.some(
+        (s) => (s.winner === winner && s.loser === loser) || (s.winner === loser && s.loser === winner),
+      )
+    )
+      return;
+    const vips = sharedVips(winner, loser);
+    if (vips.length === 0) return;
+    const rejects = this.#rejectedBy(loser, winner);
+    const began = Math.max(loser.runStart ?? at, winner.runStart ?? at) as Instant;
+    const condition = this.#router.begin('split-brain', began, {
+      speakers: [winner.address, loser.address],
+      winner: winner.address,
+      loser: loser.address,
+      vips,
+      reason: rejects.length > 0 ? 'rejects' : 'deaf',
+      rejects,
+    });
+    this.#splits.push({ winner, loser, condition });
+  }
+
+  #end(split: Split, survivor: Speaker, at: Instant, now: Instant): void {
+    this.#splits = this.#splits.filter((other) => other !== split);
+    const loser = survivor === split.winner ? split.loser : split.winner;
+    this.#router.end(split.condition, at, { survivor: survivor.address });
+    survivor.freshAt = now;
+    survivor.rivalry = null;
+    loser.runStart = null;
+    loser.rivalry = null;
+    this.#splitEnded(survivor, loser, at, now);
+  }
+
+  /** When a side of a split-brain will have been silent for too long to be master still. */
+  #endDue(split: Split, side: Speaker): number {
+    const { sight, thresholds } = this.#router;
+    if (this.#rejectedBy(split.winner, split.loser).length > 0) {
+      return sight.after(Math.max(lastWord(side), side.freshAt), thresholds.rejectedSilenceMs * MS);
+    }
+    return this.#router.heardAt(side) + silenceLimitUs(side);
+  }
+
+  #overlapDue(speaker: Speaker): number {
+    const rivalry = speaker.rivalry;
+    if (rivalry === null || rivalry.lastUtterance === null || rivalry.firstAnswer === null)
+      return Number.POSITIVE_INFINITY;
+    // the old master's last words in a preemption are no claim of the newcomer's place
+    if (speaker === this.#router.master || this.inSplit(speaker)) return Number.POSITIVE_INFINITY;
+    return this.#router.sight.after(
+      Math.max(rivalry.lastUtterance, rivalry.firstAnswer),
+      1.25 * speaker.intervalUs,
+    );
+  }
+
+  #overlap(claimant: Speaker, rivalry: Rivalry): void {
+    const { firstUtterance, lastUtterance, firstAnswer, winner } = rivalry;
+    claimant.rivalry = null;
+    if (firstUtterance === null || lastUtterance === null || firstAnswer === null) return;
+    if (claimant === this.#router.master || this.inSplit(claimant)) return;
+    claimant.runStart = null;
+    this.#router.tell('overlap', firstUtterance, {
+      holder: winner.address,
+      claimant: claimant.address,
+      vips: sharedVips(winner, claimant),
+      overlapMs: msFromUs(Math.max(lastUtterance, firstAnswer) - firstUtterance),
+    });
+  }
+
+  #highestRanked(at: Instant): Speaker | null {
+    let top: Speaker | null = null;
+    for (const speaker of this.#router.speakers.values()) {
+      if (this.#router.isSpeaking(speaker, at) && (top === null || outranks(speaker, top))) top = speaker;
+    }
+    return top;
+  }
+}
+
+function rivalryWith(winner: Speaker, heardWinnerAt: number, beforeRun: boolean): Rivalry {
+  return { winner, heardWinnerAt, beforeRun, firstUtterance: null, lastUtterance: null, firstAnswer: null };
+}
+
+function sharedVips(a: Speaker, b: Speaker): string[] {
+  if (a.advert.vips === b.advert.vips) return [...a.advert.vips];
+  return a.advert.vips.filter((vip) => b.advert.vips.includes(vip));
+}
+
+/** Its last advert, or its last claim if that came later. */
+function lastWord(speaker: Speaker): Instant {
+  const claimAt = speaker.lastClaimAt;
+  return claimAt !== null && claimAt > speaker.lastAt ? claimAt : speaker.lastAt;
+}

@@ -1,0 +1,131 @@
+/**
+ * What each speaker of a virtual router is configured to, as its adverts show: tells changes of one speaker, and
+ * mismatches between speakers.
+ *
+ * The last known value of each speaker counts, with one exception: when one speaker changes a setting, what was
+ * heard of the *silent* others before is stale until they are heard again. They may have been changed with it
+ * (that is how an administrator does it), and a mismatch nobody can see is no reason to wake anybody.
+ */
+import { type Instant, MS } from '../time.ts';
+import type { Advert } from '../wire/packet.ts';
+import type { RouterView } from './router-view.ts';
+import { authOf, checksumStyle, type Speaker } from './speaker.ts';
+import type { Condition } from './timeline.ts';
+
+const FIELDS = ['version', 'auth', 'advert-interval', 'vips', 'checksum-style'] as const;
+type Field = (typeof FIELDS)[number];
+
+/** So many different passwords get a number of their own; an outsider could send any number of them. */
+const PASSWORDS_MAX = 16;
+const VALUES_MAX = 16;
+
+export class SettingsWatch {
+  readonly #router: RouterView;
+  readonly #passwords = new Map<string, number>();
+  readonly #mismatches = new Map<Field, Condition<'config-mismatch'>>();
+
+  constructor(router: RouterView) {
+    this.#router = router;
+  }
+
+  /** A speaker's first advert. */
+  met(speaker: Speaker, at: Instant): void {
+    this.#auth(speaker.advert);
+    this.#compare(at);
+  }
+
+  /** An advert that differs from the speaker's last; enters it into the speaker. */
+  heard(speaker: Speaker, advert: Advert, at: Instant): void {
+    const before = speaker.advert;
+    speaker.advert = advert;
+    speaker.intervalUs = advert.intervalMs * MS;
+    let changed = speaker.staleFields.size > 0;
+    for (const field of FIELDS) {
+      const was = this.#value(before, field);
+      const is = this.#value(advert, field);
+      if (was === is || was === null || is === null) continue;
+      changed = true;
+      this.#router.tell('config-changed', at, { speaker: speaker.address, field, before: was, after: is });
+      for (const other of this.#router.speakers.values()) {
+        if (other !== speaker && !this.#router.isSpeaking(other, at))
+          other.staleFields = new Set([...other.staleFields, field]);
+      }
+    }
+    speaker.staleFields = new Set();
+    if (changed) this.#compare(at);
+  }
+
+  /** A speaker was heard again with what it said before: its values are evidence again. */
+  confirmed(speaker: Speaker, at: Instant): void {
+    speaker.staleFields = new Set();
+    this.#compare(at);
+  }
+
+  forgotten(at: Instant): void {
+    this.#compare(at);
+  }
+
+  #compare(at: Instant): void {
+    for (const field of FIELDS) this.#compareField(field, at);
+  }
+
+  #compareField(field: Field, at: Instant): void {
+    const values: Record<string, string> = {};
+    const distinct = new Set<string>();
+    let legacy = false;
+    let count = 0;
+    for (const speaker of this.#router.speakers.values()) {
+      const value = speaker.staleFields.has(field) ? null : this.#value(speaker.advert, field);
+      if (value === null) continue;
+      distinct.add(value);
+      legacy ||= speaker.advert.version === 2;
+      if (count++ < VALUES_MAX) values[speaker.address] = value;
+    }
+    const open = this.#mismatches.get(field);
+    if (distinct.size > 1 && open === undefined) {
+      // RFC 9568 section 7.1: a v3 backup adopts the master's interval, so a difference there only surprises
+      const harmless = field === 'advert-interval' && !legacy;
+      const condition = this.#router.begin(
+        'config-mismatch',
+        at,
+        { field, values },
+        harmless ? { severity: 'info' } : {},
+      );
+      this.#mismatches.set(field, condition);
+    } else if (distinct.size <= 1 && open !== undefined) {
+      this.#mismatches.delete(field);
+      this.#router.end(open, at);
+    }
+  }
+
+  /** As shown to people; null where the setting does not exist or is not known. */
+  #value(advert: Advert, field: Field): string | null {
+    switch (field) {
+      case 'version':
+        return String(advert.version);
+      case 'auth':
+        return this.#auth(advert);
+      case 'advert-interval':
+        return `${advert.intervalMs} ms`;
+      case 'vips':
+        return advert.problems.includes('cut-by-capture') ? null : [...advert.vips].sort().join(' ');
+      case 'checksum-style':
+        return advert.version === 3 && advert.family === 'ipv4' && advert.checksum.startsWith('ok')
+          ? checksumStyle(advert)
+          : null;
+    }
+  }
+
+  /** Passwords are numbered by first hearing: they are never shown. */
+  #auth(advert: Advert): string {
+    const auth = authOf(advert);
+    if (auth === 'none' || auth === 'ah' || auth === 'hmac') return auth;
+    let number = this.#passwords.get(auth);
+    if (number === undefined) {
+      if (this.#passwords.size >= PASSWORDS_MAX) return 'simple#more';
+      number = this.#passwords.size + 1;
+      this.#passwords.set(auth, number);
+    }
+    return `simple#${number}`;
+  }
+}

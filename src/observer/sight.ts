@@ -1,0 +1,68 @@
+/**
+ * Whether one capture can see, and since when.
+ *
+ * Silence is evidence only while we could see: while blind no deadline falls due, and on regaining sight every
+ * silence counts anew from that moment. Stretches of blindness are remembered (the latest 64) so that events
+ * which span one can say so.
+ */
+import type { Instant } from '../time.ts';
+import type { Family } from '../wire/packet.ts';
+
+const STRETCHES_MAX = 64;
+
+export class Sight {
+  readonly capture: string;
+  /** the latest frame of any kind */
+  lastFrameAt: number = Number.NEGATIVE_INFINITY;
+  /** silence is counted from here at the earliest */
+  regainedAt: number = Number.NEGATIVE_INFINITY;
+  /** nobody told us that we are blind: we concluded it, and any frame proves the contrary */
+  inferred = false;
+  readonly #stretches: { from: number; until: number }[] = [];
+  /** families of which an ARP or neighbour discovery frame was heard: their claims would be captured */
+  readonly #talk = new Set<Family>();
+  #blindFrom: Instant | null = null;
+
+  constructor(capture: string) {
+    this.capture = capture;
+  }
+
+  get blind(): boolean {
+    return this.#blindFrom !== null;
+  }
+
+  lose(at: Instant): void {
+    this.#blindFrom ??= at;
+  }
+
+  regain(at: Instant): void {
+    if (this.#blindFrom === null) return;
+    this.#stretches.push({ from: this.#blindFrom, until: at });
+    if (this.#stretches.length > STRETCHES_MAX) this.#stretches.shift();
+    this.#blindFrom = null;
+    this.regainedAt = at;
+  }
+
+  heardTalk(family: Family): void {
+    this.#talk.add(family);
+  }
+
+  hearsClaims(family: Family): boolean {
+    return this.#talk.has(family);
+  }
+
+  /** When a span that began at `from` ends, had we been able to see all of it. */
+  after(from: number, spanUs: number): number {
+    return Math.max(from, this.regainedAt) + spanUs;
+  }
+
+  /** How much of a span was not seen. */
+  blindUs(from: number, until: number): number {
+    let blind = 0;
+    for (const stretch of this.#stretches) {
+      blind += Math.max(0, Math.min(until, stretch.until) - Math.max(from, stretch.from));
+    }
+    if (this.#blindFrom !== null) blind += Math.max(0, until - Math.max(from, this.#blindFrom));
+    return blind;
+  }
+}

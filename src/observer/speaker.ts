@@ -1,0 +1,158 @@
+/**
+ * A speaker: a source address that sends adverts for a virtual router, with what is known of it, and the pure
+ * questions one can ask about speakers.
+ */
+import { type Instant, MS, SECOND } from '../time.ts';
+import type { Advert, Family } from '../wire/packet.ts';
+import { addressRank } from './addresses.ts';
+import type { Rivalry } from './rivalry.ts';
+
+export interface Speaker {
+  readonly address: string;
+  /** orders equal priorities: compares like the address as an unsigned number (RFC 9568 section 6.4.3) */
+  readonly rank: string;
+  /** the MAC it is known by */
+  mac: string;
+  /** its last advert */
+  advert: Advert;
+  /** last advertised priority above 0 */
+  priority: number;
+  intervalUs: number;
+  /** the highest priority advertised since it became master: tells a priority drop from a preemption */
+  highestAsMaster: number;
+  adverts: number;
+  readonly firstAt: Instant;
+  /** its last advert, of any priority */
+  lastAt: Instant;
+  /** silence counts from here at the earliest: it survived a split-brain */
+  freshAt: number;
+  /** when another speaker was found to have replaced it */
+  replacedAt: number;
+  /** when its present run of adverts began; null while it is not speaking */
+  runStart: Instant | null;
+  /** its last advert was a priority 0, first sent then */
+  resignedAt: Instant | null;
+  /** that priority 0 came twice within 5 ms */
+  fault: boolean;
+  /** the last claim of one of the VIPs from its MAC */
+  lastClaimAt: Instant | null;
+  ipId: number | null;
+  /** how many of its adverts in a row counted the IPv4 identification up by one */
+  ipIdStreak: number;
+  /** its standing against a speaker that outranks it, while both speak */
+  rivalry: Rivalry | null;
+  /** settings last heard before somebody else's changed: no longer evidence of a mismatch */
+  staleFields: ReadonlySet<string>;
+  /** an advert came from another MAC: whose it is will be known later */
+  macChange: MacChange | null;
+  /** worst deviation from the interval and adverts known to be missing, since the last sample */
+  jitterUs: number;
+  missed: number;
+}
+
+export interface MacChange {
+  readonly at: Instant;
+  readonly mac: string;
+  count: number;
+}
+
+export function newSpeaker(advert: Advert, at: Instant): Speaker {
+  return {
+    address: advert.src,
+    rank: addressRank(advert.src, advert.family),
+    mac: advert.srcMac,
+    advert,
+    priority: advert.priority,
+    intervalUs: advert.intervalMs * MS,
+    highestAsMaster: 0,
+    adverts: 0,
+    firstAt: at,
+    lastAt: at,
+    freshAt: Number.NEGATIVE_INFINITY,
+    replacedAt: Number.NEGATIVE_INFINITY,
+    runStart: null,
+    resignedAt: null,
+    fault: false,
+    lastClaimAt: null,
+    ipId: null,
+    ipIdStreak: 0,
+    rivalry: null,
+    staleFields: new Set(),
+    macChange: null,
+    jitterUs: 0,
+    missed: 0,
+  };
+}
+
+/** The largest Skew_Time any backup may add: 1 s in v2 (RFC 3768 section 6.1), 1 interval in v3 (RFC 9568 section 6.1). */
+export function largestSkewUs(speaker: Speaker): number {
+  return speaker.advert.version === 2 ? SECOND : speaker.intervalUs;
+}
+
+/** Past this much silence no healthy backup can still be waiting. */
+export function silenceLimitUs(speaker: Speaker): number {
+  return 3 * speaker.intervalUs + largestSkewUs(speaker);
+}
+
+/** A master silent for so long may have been given up by its backups (3 intervals, less a quarter for jitter). */
+export function givenUpUs(speaker: Speaker): number {
+  return 2.75 * speaker.intervalUs;
+}
+
+/** How long a frame may have been on its way when its sender heard the contrary. */
+export function graceUs(speaker: Speaker): number {
+  return Math.min(100 * MS, speaker.intervalUs / 4);
+}
+
+/** Higher priority; on equal priority the numerically higher address (RFC 9568 section 6.4.3). */
+export function outranks(a: Speaker, b: Speaker, priorityOfB = b.priority): boolean {
+  return a.priority > priorityOfB || (a.priority === priorityOfB && a.rank > b.rank);
+}
+
+export type RejectedField = 'version' | 'auth' | 'advert-interval' | 'checksum-style';
+
+/**
+ * The fields in which two speakers' adverts differ so that each drops the other's (keepalived's rules). A
+ * difference of VIPs is none: versions differ in what they do about it.
+ */
+export function rejectedFields(a: Speaker, b: Speaker): RejectedField[] {
+  const x = a.advert;
+  const y = b.advert;
+  if (x === y) return [];
+  if (x.version !== y.version) return ['version'];
+  const fields: RejectedField[] = [];
+  if (authOf(x) !== authOf(y)) fields.push('auth');
+  if (x.version === 2 && x.intervalMs !== y.intervalMs) fields.push('advert-interval');
+  if (checksumStyle(x) !== checksumStyle(y)) fields.push('checksum-style');
+  return fields;
+}
+
+/** What must be equal for two adverts to pass each other's authentication. Contains the secret: never print it. */
+export function authOf(advert: Advert): string {
+  if (advert.hmac) return 'hmac';
+  if (advert.ah) return 'ah';
+  if (advert.version !== 2 || advert.authType === null || advert.authType === 0) return 'none';
+  return `${advert.authType}:${advert.authData ?? ''}`;
+}
+
+/** Only VRRPv3 over IPv4 has styles; a checksum that could not be checked is taken for the usual one. */
+export function checksumStyle(advert: Advert): 'pseudo-header' | 'message-only' | 'old-unicast' {
+  switch (advert.checksum) {
+    case 'ok-message-only':
+      return 'message-only';
+    case 'ok-old-unicast':
+      return 'old-unicast';
+    case 'ok':
+    case 'bad':
+    case 'unverifiable':
+      return 'pseudo-header';
+  }
+}
+
+/** keepalived counts its adverts in the IPv4 ID, skipping 0 on the wrap: how many were sent since `before`. */
+export function advertsBetween(before: number, after: number): number {
+  const steps = after - before;
+  return steps > 0 ? steps : steps + 0xffff;
+}
+
+export type { Family };

@@ -1,0 +1,151 @@
+/**
+ * The one sentence of each event: what the person on call reads first, perhaps at 3 in the morning. Says what
+ * happened in the field's words, with node names where the configuration gives them.
+ */
+import type { DetailsOf, EventKind, Phase } from '../events.ts';
+
+/** Turns an address into the name a person knows it by. */
+export type NameOf = (address: string) => string;
+
+type Sentences = { readonly [K in EventKind]: (d: DetailsOf<K>, name: NameOf, phase: Phase) => string };
+
+export function summarize<K extends EventKind>(
+  kind: K,
+  phase: Phase,
+  details: DetailsOf<K>,
+  name: NameOf,
+): string {
+  const sentence = SENTENCES[kind];
+  return sentence(details, name, phase);
+}
+
+const SENTENCES: Sentences = {
+  'master-seen': (d, name) =>
+    `${name(d.master)} is master of ${list(d.vips)} (priority ${d.priority}, VRRPv${d.version}, every ${span(d.intervalMs)})`,
+  failover: (d, name) => {
+    const vips = list(d.vips);
+    const move =
+      d.from === d.to
+        ? `${vips} moved to another node at ${d.to}`
+        : `${vips} moved from ${name(d.from)} to ${name(d.to)}`;
+    return `${move} ${failoverCause(d, name)}${blindness(d.blindMs)}`;
+  },
+  'master-lost': (d, name, phase) => {
+    const vips = d.vips === undefined || d.vips.length === 0 ? 'the virtual router' : list(d.vips);
+    if (phase === 'end') {
+      if (d.by !== null) return `${vips} has a master again: ${name(d.by)}, after ${span(d.durationMs ?? 0)}`;
+      return `${vips} was not heard again for ${span(d.durationMs ?? 0)} and is forgotten`;
+    }
+    const alone = d.nothingElseHeard ? '; nothing else was heard either, so the observer may be cut off' : '';
+    if (d.reason === 'never-heard')
+      return `nobody speaks for ${vips}: not heard since the observer started${alone}`;
+    const last = d.last === null ? 'its master' : name(d.last);
+    if (d.reason === 'resigned') return `nobody holds ${vips}: ${last} resigned and nobody took over${alone}`;
+    return `nobody holds ${vips}: ${last} fell silent and nobody took over${alone}`;
+  },
+  'split-brain': (d, name, phase) => {
+    if (phase === 'end') {
+      const survivor = d.survivor === undefined ? 'one master' : name(d.survivor);
+      return `split-brain of ${list(d.vips)} over after ${span(d.durationMs ?? 0)}: ${survivor} goes on as master`;
+    }
+    const both = `${name(d.winner)} and ${name(d.loser)} both hold ${list(d.vips)}`;
+    if (d.reason === 'rejects')
+      return `split-brain: ${both}, each drops the other's adverts (${d.rejects.join(', ')} differs)`;
+    return `split-brain: ${both}, ${name(d.loser)} does not yield`;
+  },
+  overlap: (d, name) =>
+    `${name(d.claimant)} took ${list(d.vips)} for a moment and was repelled by ${name(d.holder)}: adverts were lost or muted`,
+  'vrid-collision': (d, _name, phase) =>
+    phase === 'end'
+      ? `VRID no longer shared with ${list(d.others)}`
+      : `another virtual router (${list(d.others)} for ${list(d.vips)}) uses the same VRID: each drops the other's adverts, and may be muted by them`,
+  flapping: (d, _name, phase) =>
+    phase === 'end'
+      ? `flapping over: ${d.failovers} failovers, none for ${span(d.windowS * 1000)}`
+      : `flapping: ${d.failovers} failovers within ${span(d.windowS * 1000)}`,
+  'config-mismatch': (d, name, phase) => {
+    if (phase === 'end') return `speakers agree on ${d.field} again`;
+    const values = Object.entries(d.values).map(([address, value]) => `${name(address)} ${value}`);
+    return `speakers disagree on ${d.field}: ${values.join(', ')}`;
+  },
+  'config-changed': (d, name) =>
+    d.field === 'vrid'
+      ? `${name(d.speaker)} goes on with the same VIPs under VRID ${d.after} (was ${d.before})`
+      : `${name(d.speaker)} changed ${d.field} from ${d.before} to ${d.after}`,
+  'priority-change': (d, name) =>
+    `${name(d.speaker)} changed its priority from ${d.oldPriority} to ${d.newPriority}`,
+  'advert-gap': (d) => {
+    const who =
+      d.lostBy === 'sender'
+        ? ', sent late'
+        : d.lostBy === 'capture-or-network'
+          ? `, ${d.missed} sent but not captured`
+          : '';
+    return `no advert of the master for ${span(d.gapMs)}${who}: a near miss${times(d.count)}`;
+  },
+  'advert-invalid': (d, name) => `invalid advert from ${name(d.source)}: ${d.reason}${times(d.count)}`,
+  'source-spoofed': (d, name) =>
+    `somebody at ${d.actualMac} sends adverts as ${name(d.speaker)} (${d.expectedMac})${times(d.count)}`,
+  'rogue-speaker': (d, name, phase) =>
+    phase === 'end'
+      ? `${name(d.speaker)} no longer speaks for this virtual router`
+      : `${name(d.speaker)} (${d.mac}) speaks for this virtual router, but is none of its configured nodes`,
+  'vip-moved': (d) => `now claimed by ${d.toMac} (was ${d.fromMac})`,
+  'garp-missing': (d, name, phase) =>
+    phase === 'end'
+      ? `the VIP's ARP entries are no longer in doubt`
+      : `${name(d.holder)} holds the VIP, but ${d.lastClaimMac === null ? 'nobody announced it' : `${d.lastClaimMac} announced it last`}: hosts may send to the wrong node`,
+  'ip-conflict': (d, name, phase) =>
+    phase === 'end'
+      ? `${d.otherMac} no longer claims the VIP`
+      : `${d.otherMac} claims the VIP that ${name(d.holder)} (${d.holderMac}) holds`,
+  'capture-degraded': (d, _name, phase) =>
+    phase === 'end'
+      ? `capture on ${d.segment} sees again after ${span(d.durationMs ?? 0)}`
+      : `capture on ${d.segment} is degraded: ${d.reason}${d.dropped === null ? '' : ` (${d.dropped} frames lost)`}`,
+};
+
+function failoverCause(d: DetailsOf<'failover'>, name: NameOf): string {
+  const silence = d.silenceMs === null ? '' : span(d.silenceMs);
+  switch (d.cause) {
+    case 'graceful':
+      return d.fault
+        ? `${silence} after ${name(d.from)} resigned (went to FAULT)`
+        : `${silence} after ${name(d.from)} resigned`;
+    case 'silence':
+      return `after ${silence} of silence`;
+    case 'priority-drop':
+      return `because ${name(d.from)} had lowered its priority to ${d.fromPriority}`;
+    case 'preemption':
+      return `by preemption (priority ${d.toPriority} over ${d.fromPriority})`;
+    case 'claim-only':
+      return 'as its claim shows';
+  }
+}
+
+function blindness(blindMs: number | undefined): string {
+  return blindMs === undefined ? '' : `, of which ${span(blindMs)} were not seen`;
+}
+
+function times(count: number): string {
+  return count > 1 ? ` (${count} times)` : '';
+}
+
+/** `10.0.0.100 and 3 more` */
+export function list(addresses: readonly string[]): string {
+  const [first, ...more] = addresses;
+  if (first === undefined) return 'no address';
+  return more.length === 0 ? first : `${first} and ${more.length} more`;
+}
+
+/** A duration for people: `0.61 s`, `45 ms`, `4 min 10 s`. */
+export function span(ms: number): string {
+  if (ms < 100) return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`;
+  if (ms < 120_000) return `${Number((ms / 1000).toFixed(2))} s`;
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 120) {
+    const seconds = Math.round((ms % 60_000) / 1000);
+    return seconds === 0 ? `${minutes} min` : `${minutes} min ${seconds} s`;
+  }
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,0 +1,713 @@
+/**
+ * One virtual router: who holds it, who is taking over, whether anybody does.
+ *
+ * This is the parent that keeps the state and branches; rivalries (overlap, split-brain), settings and VIP claims
+ * are judged by its parts. The rules, with their reasons, are in docs/vrrp-rules.md.
+ */
+import type { DetailsOf, EventKind, FailoverCause } from '../events.ts';
+import type { AdvertObservation } from '../observation.ts';
+import { type Instant, MS, msFromUs, SECOND } from '../time.ts';
+import { type Claim, isVirtualRouterMac } from '../wire/packet.ts';
+import { AdvertGaps, type Previously } from './advert-gaps.ts';
+import type { DeadlineOwner } from './deadlines.ts';
+import { Flapping } from './flapping.ts';
+import { Rivalries, type Takeover } from './rivalry.ts';
+import type { RouterView, Telling } from './router-view.ts';
+import type { RouterIdentity, RouterServices } from './services.ts';
+import { SettingsWatch } from './settings.ts';
+import type { Sight } from './sight.ts';
+import { SourceWatch } from './source-watch.ts';
+import {
+  advertsBetween,
+  givenUpUs,
+  graceUs,
+  largestSkewUs,
+  newSpeaker,
+  outranks,
+  rejectedFields,
+  type Speaker,
+  silenceLimitUs,
+} from './speaker.ts';
+import { summarize } from './summaries.ts';
+import { type Condition, type Draft, endDetails } from './timeline.ts';
+import { VipWatch } from './vip-watch.ts';
+
+/** The same frame twice, by a mirror port or to several unicast peers, comes within this much. */
+const ECHO_WITHIN_US = SECOND;
+/** Junk that a VR's speakers reject can mute its master for so long, and no longer, without it being lost. */
+const MUTED_MAX_US = 30 * SECOND;
+/** Two priority 0 within this much: keepalived went to FAULT. */
+const FAULT_PAIR_US = 5 * MS;
+
+export class VirtualRouter implements DeadlineOwner, RouterView {
+  readonly identity: RouterIdentity;
+  readonly ordinal: number;
+  readonly speakers = new Map<string, Speaker>();
+  /** all VIPs its remembered speakers advertise */
+  readonly vips = new Set<string>();
+  scheduledAt = Number.POSITIVE_INFINITY;
+  /** one of its speakers was heard twice (or it is configured): before that nothing is said of it */
+  exists: boolean;
+  master: Speaker | null = null;
+  /** nothing but the master is heard and nothing is in question: its next equal advert changes no state */
+  steady = false;
+  readonly firstAt: Instant;
+  lastAdvertAt: Instant;
+  /** the last advert of the same VRID that its speakers reject */
+  rejectedAt = Number.NEGATIVE_INFINITY;
+
+  readonly #services: RouterServices;
+  readonly #rivalries: Rivalries;
+  readonly #settings: SettingsWatch;
+  readonly #claims: VipWatch;
+  readonly #sources: SourceWatch;
+  readonly #gaps: AdvertGaps;
+  readonly #flapping: Flapping;
+  /** the new master's first advert */
+  #masterSince: Instant;
+  #speakingSince: Instant;
+  #retired = false;
+  #byFailover = false;
+  #splitEndedAt = Number.NEGATIVE_INFINITY;
+  #takeover: Takeover | null = null;
+  #lost: Condition<'master-lost'> | null = null;
+  /** the first claim since the last advert by a speaker or the virtual MAC: somebody is about to speak */
+  #claimInSilenceAt: Instant | null = null;
+  /** whether others fell silent too is not known before */
+  #lostNotBefore = Number.NEGATIVE_INFINITY;
+  /** said before the virtual router exists */
+  #heldBack: Draft[] = [];
+
+  constructor(identity: RouterIdentity, services: RouterServices, at: Instant) {
+    this.identity = identity;
+    this.ordinal = services.nextOrdinal();
+    this.exists = identity.configured !== null;
+    this.firstAt = at;
+    this.lastAdvertAt = at;
+    this.#masterSince = at;
+    this.#speakingSince = at;
+    this.#services = services;
+    this.#rivalries = new Rivalries(
+      this,
+      () => this.#takeover,
+      (survivor, loser, endedAt, now) => this.#splitEnded(survivor, loser, endedAt, now),
+    );
+    this.#settings = new SettingsWatch(this);
+    this.#claims = new VipWatch(
+      this,
+      (address) => `vip:${identity.segment.name}/${address}`,
+      () => ({
+        settled: this.exists && this.#takeover === null && this.#lost === null && !this.#rivalries.splitOpen,
+        since: this.#masterSince,
+        byFailover: this.#byFailover,
+        splitEndedAt: this.#splitEndedAt,
+      }),
+      (master, mac) => services.sameNode(identity, master, mac),
+    );
+    this.#sources = new SourceWatch(this, (speaker, mac, since) => this.#macChanged(speaker, mac, since));
+    this.#gaps = new AdvertGaps(this);
+    this.#flapping = new Flapping(this);
+  }
+
+  get sight(): Sight {
+    return this.identity.sight;
+  }
+
+  get thresholds() {
+    return this.#services.thresholds;
+  }
+
+  /** since when it has a master, be it one after another */
+  get speakingSince(): Instant {
+    return this.#speakingSince;
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== null;
+  }
+
+  get isSplit(): boolean {
+    return this.#rivalries.splitOpen;
+  }
+
+  inSplit(speaker: Speaker): boolean {
+    return this.#rivalries.inSplit(speaker);
+  }
+
+  /** A configured virtual router that was not heard in time is lost from the start. */
+  neverHeard(condition: Condition<'master-lost'>): void {
+    this.#lost = condition;
+  }
+
+  /** It was forgotten: no deadline of its own is left. */
+  retire(): void {
+    this.#retired = true;
+  }
+
+  forgetSpeaker(speaker: Speaker, at: Instant): void {
+    this.speakers.delete(speaker.address);
+    if (this.#takeover?.newcomer === speaker) this.#takeover = null;
+    this.#rivalries.forgotten(speaker);
+    this.#settings.forgotten(at);
+    this.#settle();
+  }
+
+  /** Whether an advert for these VIPs is this virtual router's. */
+  shares(vips: readonly string[]): boolean {
+    return vips.some((vip) => this.vips.has(vip));
+  }
+
+  /**
+   * The fast path: a steady master's advert equal to its last but for the identification. Answers false where
+   * the advert must take the long way.
+   */
+  hearSteady(speaker: Speaker, at: Instant, ipId: number | null): boolean {
+    if (!this.steady || speaker !== this.master) return false;
+    const gap = at - speaker.lastAt;
+    const interval = speaker.intervalUs;
+    if (gap < interval / 4 || gap >= 1.75 * interval) return false;
+    this.#count(speaker, at, gap, ipId);
+    speaker.lastAt = at;
+    this.lastAdvertAt = at;
+    this.#claimInSilenceAt = null;
+    return true;
+  }
+
+  /** A valid advert of one of this virtual router's speakers. */
+  hear(observation: AdvertObservation): void {
+    const { at, advert, ipId } = observation;
+    let speaker = this.speakers.get(advert.src);
+    let previously: Previously | null = null;
+    if (speaker === undefined) {
+      speaker = newSpeaker(advert, at);
+      speaker.ipId = ipId;
+      this.speakers.set(advert.src, speaker);
+      this.#learnVips(speaker);
+      this.#services.speakerMet(this, speaker);
+      this.#settings.met(speaker, at);
+    } else if (this.#isEcho(speaker, observation)) {
+      return;
+    } else {
+      if (!this.exists && at - speaker.firstAt >= graceUs(speaker)) this.#comeIntoExistence();
+      previously = this.#whatWasKnown(speaker, at);
+      this.#enter(speaker, observation);
+      this.#count(speaker, at, at - speaker.lastAt, ipId);
+    }
+    speaker.adverts++;
+    if (advert.priority === 0) this.#resign(speaker, at);
+    else this.#speak(speaker, advert.priority, at, previously);
+    this.lastAdvertAt = at;
+    this.#claimInSilenceAt = null;
+    this.#lostNotBefore = Number.NEGATIVE_INFINITY;
+    this.#claims.masterSpoke(at);
+    this.#reschedule();
+  }
+
+  /** A claim of one of this virtual router's VIPs. */
+  claimed(claim: Claim, at: Instant): void {
+    const owner = this.#ownerOf(claim.mac);
+    if (
+      this.#takeover !== null &&
+      this.#takeover.claimAt === null &&
+      claim.mac === this.#takeover.newcomer.mac
+    ) {
+      this.#takeover.claimAt = at;
+    }
+    this.#claims.claimed(claim, at);
+    if (owner !== null) {
+      owner.lastClaimAt = at;
+      this.#rivalries.claim(owner, at);
+      if (this.#rivalries.splitOpen) this.#takeover = null;
+    }
+    if (owner !== null || isVirtualRouterMac(claim.mac)) this.#noteClaimInSilence(at);
+    this.#reschedule();
+  }
+
+  /** Somebody used this VRID in a way that its speakers reject, and were muted by. */
+  rejected(at: Instant): void {
+    this.rejectedAt = at;
+  }
+
+  due(now: Instant): number {
+    if (this.#retired) return Number.POSITIVE_INFINITY;
+    if (this.sight.blind) return Number.POSITIVE_INFINITY; // regaining sight schedules everything anew
+    if (this.#takeoverDue() <= now) this.#failover(now);
+    this.#rivalries.due(now);
+    if (this.#lostDue() <= now) this.#lose(now);
+    this.#claims.due(now);
+    this.#sources.due(now);
+    this.#flapping.due(now);
+    if (this.#forgetDue() <= now) {
+      this.#forget(now);
+      return Number.POSITIVE_INFINITY;
+    }
+    this.#settle();
+    return Math.max(this.#nextDue(), now + 1);
+  }
+
+  /** Sight was regained: every deadline counts anew. */
+  sightRegained(): void {
+    this.#reschedule();
+  }
+
+  // RouterView
+
+  heardAt(speaker: Speaker): number {
+    return Math.max(speaker.lastAt, speaker.freshAt, this.sight.regainedAt);
+  }
+
+  isSpeaking(speaker: Speaker, at: Instant): boolean {
+    return speaker.runStart !== null && at - this.heardAt(speaker) <= silenceLimitUs(speaker);
+  }
+
+  tell<K extends EventKind>(kind: K, time: Instant, details: DetailsOf<K>, telling: Telling = {}): void {
+    this.#publish(this.#services.draft(this, 'instant', kind, time, details, telling));
+  }
+
+  begin<K extends EventKind>(
+    kind: K,
+    time: Instant,
+    details: DetailsOf<K>,
+    telling: Telling = {},
+  ): Condition<K> {
+    const begin = this.#services.draft(this, 'begin', kind, time, details, telling);
+    this.#publish(begin);
+    return { begin };
+  }
+
+  end<K extends EventKind>(condition: Condition<K>, time: Instant, more: Partial<DetailsOf<K>> = {}): void {
+    const { begin } = condition;
+    const at = Math.max(time, begin.time) as Instant;
+    const details = endDetails(begin, at, more);
+    const { timeline, nameOf } = this.#services;
+    this.#publish(
+      timeline.draft(
+        'end',
+        {
+          kind: begin.kind,
+          time: at,
+          severity: begin.severity,
+          cluster: begin.cluster,
+          subject: begin.subject,
+          summary: summarize(begin.kind, 'end', details, (address) => nameOf(this.identity, address)),
+          details,
+        },
+        begin.id,
+      ),
+    );
+  }
+
+  // hearing
+
+  #isEcho(speaker: Speaker, { at, advert, ipId }: AdvertObservation): boolean {
+    if (ipId === null || ipId === 0 || ipId !== speaker.ipId) return false;
+    // beyond a quarter interval a repeated number is a stack that does not count, not a mirror
+    if (at - speaker.lastAt > Math.min(ECHO_WITHIN_US, speaker.intervalUs / 4)) return false;
+    const last = speaker.advert;
+    return (
+      advert === last ||
+      (advert.priority === announcedPriority(speaker) &&
+        sameVips(advert.vips, last.vips) &&
+        advert.srcMac === last.srcMac)
+    );
+  }
+
+  #count(speaker: Speaker, at: Instant, gapUs: number, ipId: number | null): void {
+    if (ipId !== null && speaker.ipId !== null) {
+      speaker.ipIdStreak = advertsBetween(speaker.ipId, ipId) === 1 ? speaker.ipIdStreak + 1 : 0;
+    }
+    speaker.ipId = ipId;
+    if (speaker.runStart !== null && at > speaker.lastAt) {
+      const late = Math.abs(gapUs - speaker.intervalUs);
+      if (late > speaker.jitterUs) speaker.jitterUs = late;
+    }
+  }
+
+  #whatWasKnown(speaker: Speaker, at: Instant): Previously {
+    return {
+      at: speaker.lastAt,
+      intervalUs: speaker.intervalUs,
+      ipId: speaker.ipId,
+      ipIdStreak: speaker.ipIdStreak,
+      resigned: speaker.resignedAt !== null,
+      running: this.isSpeaking(speaker, at),
+    };
+  }
+
+  #enter(speaker: Speaker, { advert, at }: AdvertObservation): void {
+    const expected = this.#sources.isExpected(speaker, advert, at);
+    if (expected && advert !== speaker.advert) {
+      this.#settings.heard(speaker, advert, at);
+      this.#learnVips(speaker);
+    } else if (speaker.staleFields.size > 0) {
+      this.#settings.confirmed(speaker, at);
+    }
+  }
+
+  #speak(speaker: Speaker, priority: number, at: Instant, previously: Previously | null): void {
+    if (previously?.running !== true) {
+      speaker.runStart = at;
+      speaker.rivalry = null;
+    } else if (priority !== speaker.priority) {
+      this.tell('priority-change', at, {
+        speaker: speaker.address,
+        oldPriority: speaker.priority,
+        newPriority: priority,
+      });
+    }
+    speaker.priority = priority;
+    speaker.lastAt = at;
+    speaker.resignedAt = null;
+    speaker.fault = false;
+    const wasLost = this.#lost !== null;
+    if (this.#lost !== null) {
+      this.end(this.#lost, at, { by: speaker.address });
+      this.#lost = null;
+      this.#speakingSince = at;
+    }
+    if (this.master === null) this.#firstMaster(speaker, at);
+    else if (speaker === this.master) this.#masterSpoke(speaker, previously, wasLost, at);
+    else this.#otherSpoke(speaker, at);
+    this.#rivalries.advert(speaker, at);
+    if (this.#rivalries.splitOpen) this.#takeover = null;
+  }
+
+  #firstMaster(speaker: Speaker, at: Instant): void {
+    this.#crown(speaker, at, false);
+    const { advert } = speaker;
+    this.tell('master-seen', at, {
+      master: speaker.address,
+      priority: speaker.priority,
+      intervalMs: advert.intervalMs,
+      version: advert.version,
+      vips: advert.vips,
+    });
+  }
+
+  #masterSpoke(master: Speaker, previously: Previously | null, wasLost: boolean, at: Instant): void {
+    master.highestAsMaster = Math.max(master.highestAsMaster, master.priority);
+    const takeover = this.#takeover;
+    if (takeover === null) {
+      if (previously === null || previously.resigned || wasLost || this.#rivalries.splitOpen) return;
+      if (!this.#claimedMeanwhile(master, previously.at)) this.#gaps.heard(master, previously, at);
+    } else if (outranks(master, takeover.newcomer)) {
+      this.#takeover = null;
+      this.#rivalries.answered(takeover, master, at);
+    } else {
+      takeover.masterSpoke = true;
+    }
+  }
+
+  /** Another speaker made itself heard in the gap: an overlap tells the story. */
+  #claimedMeanwhile(master: Speaker, since: Instant): boolean {
+    for (const speaker of this.speakers.values())
+      if (speaker !== master && speaker.lastAt > since) return true;
+    return false;
+  }
+
+  #otherSpoke(speaker: Speaker, at: Instant): void {
+    const { master } = this;
+    if (master === null || this.#rivalries.splitOpen) return;
+    const { rivalry } = speaker;
+    if (
+      rivalry !== null &&
+      rivalry.firstAnswer !== null &&
+      rivalry.winner === master &&
+      this.isSpeaking(master, at)
+    )
+      return;
+    const takeover = this.#takeover;
+    if (takeover !== null && (takeover.newcomer === speaker || !outranks(speaker, takeover.newcomer))) return;
+    this.#takeover = {
+      newcomer: speaker,
+      firstAt: at,
+      firstPriority: speaker.priority,
+      masterSilentUs: at - this.heardAt(master),
+      masterSpoke: false,
+      claimAt: null,
+    };
+  }
+
+  #resign(speaker: Speaker, at: Instant): void {
+    if (speaker.resignedAt === null) speaker.resignedAt = at;
+    else if (at - speaker.lastAt <= FAULT_PAIR_US) speaker.fault = true;
+    speaker.lastAt = at;
+    speaker.runStart = null;
+    this.#rivalries.resigned(speaker, at);
+    speaker.rivalry = null;
+    if (this.#takeover?.newcomer === speaker) this.#takeover = null;
+  }
+
+  // taking over
+
+  /** When the pending takeover is known to be a failover, if its master says nothing more. */
+  #takeoverDue(): number {
+    const takeover = this.#takeover;
+    const { master } = this;
+    if (takeover === null || master === null || this.#rivalries.splitOpen) return Number.POSITIVE_INFINITY;
+    const { newcomer, firstAt } = takeover;
+    const afterGrace = this.sight.after(firstAt, graceUs(master));
+    if (master.resignedAt !== null)
+      return Math.max(afterGrace, this.sight.after(master.resignedAt, graceUs(master)));
+    if (!takeover.masterSpoke && takeover.masterSilentUs >= givenUpUs(master)) return afterGrace;
+    if (outranks(newcomer, master) && rejectedFields(newcomer, master).length === 0) {
+      return Math.max(afterGrace, this.heardAt(master) + 1.25 * master.intervalUs);
+    }
+    return this.heardAt(master) + silenceLimitUs(master);
+  }
+
+  #failover(now: Instant): void {
+    const takeover = this.#takeover;
+    const old = this.master;
+    if (takeover === null || old === null) return;
+    const { newcomer, firstAt } = takeover;
+    const cause = this.#causeOf(takeover, old);
+    const claimAt = takeover.claimAt ?? this.#claimBefore(newcomer, firstAt);
+    const gone = old.resignedAt ?? old.lastAt;
+    const blindUs = this.sight.blindUs(gone, firstAt);
+    this.#takeover = null;
+    old.runStart = null;
+    old.replacedAt = now;
+    this.#rivalries.settled();
+    this.#crown(newcomer, firstAt, true);
+    this.tell('failover', firstAt, {
+      from: old.address,
+      to: newcomer.address,
+      cause,
+      silenceMs: msFromUs(Math.max(0, firstAt - gone)),
+      darkMs: darkMs(cause, gone, old.intervalUs, firstAt, claimAt),
+      fromPriority: old.priority,
+      toPriority: takeover.firstPriority,
+      vips: newcomer.advert.vips,
+      claimMs: claimAt === null ? null : msFromUs(claimAt - firstAt),
+      fault: old.fault,
+      ...(blindUs > 0 ? { blindMs: msFromUs(blindUs) } : {}),
+    });
+    this.#flapping.failedOver(firstAt);
+  }
+
+  #causeOf(takeover: Takeover, old: Speaker): FailoverCause {
+    const { newcomer } = takeover;
+    if (old.resignedAt !== null) return 'graceful';
+    if (!takeover.masterSpoke && takeover.masterSilentUs >= givenUpUs(old)) return 'silence';
+    if (!outranks(newcomer, old)) return 'silence';
+    return outranks(newcomer, old, old.highestAsMaster) ? 'preemption' : 'priority-drop';
+  }
+
+  /** The newcomer's last claim before its first advert, where it claims first (FRR). */
+  #claimBefore(newcomer: Speaker, firstAt: Instant): Instant | null {
+    const from = firstAt - Math.max(SECOND, 1.25 * newcomer.intervalUs);
+    let latest: Instant | null = null;
+    for (const vip of newcomer.advert.vips) {
+      const at = this.#claims.lastClaim(vip, newcomer.mac);
+      if (at !== null && at >= from && (latest === null || at > latest)) latest = at;
+    }
+    return latest;
+  }
+
+  #crown(speaker: Speaker, since: Instant, byFailover: boolean): void {
+    this.master = speaker;
+    this.#masterSince = since;
+    this.#byFailover = byFailover;
+    speaker.highestAsMaster = speaker.priority;
+    this.#claims.masterChanged(since);
+  }
+
+  #splitEnded(survivor: Speaker, loser: Speaker, at: Instant, now: Instant): void {
+    this.#splitEndedAt = at;
+    loser.replacedAt = now;
+    if (this.#rivalries.splitOpen) return;
+    // no failover: it held the VIP all along
+    if (this.master !== survivor) this.#crown(survivor, survivor.runStart ?? at, false);
+    this.#takeover = null;
+  }
+
+  // losing
+
+  #lostDue(): number {
+    const { master } = this;
+    if (
+      master === null ||
+      !this.exists ||
+      this.#lost !== null ||
+      this.#takeover !== null ||
+      this.#rivalries.splitOpen
+    ) {
+      return Number.POSITIVE_INFINITY;
+    }
+    let limit = Number.NEGATIVE_INFINITY;
+    let extension = master.intervalUs;
+    for (const speaker of this.speakers.values()) {
+      if (speaker.runStart === null) continue;
+      limit = Math.max(limit, this.heardAt(speaker) + silenceLimitUs(speaker));
+      extension = Math.max(extension, speaker.intervalUs);
+    }
+    const resigned = limit === Number.NEGATIVE_INFINITY && master.resignedAt !== null;
+    if (resigned)
+      limit = this.sight.after(master.resignedAt ?? master.lastAt, largestSkewUs(master) + graceUs(master));
+    else if (limit === Number.NEGATIVE_INFINITY) limit = this.heardAt(master) + silenceLimitUs(master);
+    if (this.#claimInSilenceAt !== null) limit += extension;
+    if (!resigned && this.rejectedAt > this.lastAdvertAt) {
+      const muted = Math.min(this.rejectedAt + silenceLimitUs(master), this.lastAdvertAt + MUTED_MAX_US);
+      limit = Math.max(limit, muted);
+    }
+    return Math.max(limit, this.#lostNotBefore);
+  }
+
+  #lose(now: Instant): void {
+    const { master } = this;
+    if (master === null) return;
+    const companions = this.#services.silentTogether(this, now);
+    if (companions === 'blind') return;
+    if (companions !== 'alone') {
+      this.#lostNotBefore = companions;
+      return;
+    }
+    if (this.#services.movedToAnotherVrid(this, now)) return;
+    const blindUs = this.sight.blindUs(this.lastAdvertAt, now);
+    this.#lost = this.begin('master-lost', this.lastAdvertAt, {
+      last: master.address,
+      reason: master.resignedAt !== null ? 'resigned' : 'silence',
+      by: master.resignedAt !== null ? master.address : null,
+      nothingElseHeard: this.sight.lastFrameAt <= this.lastAdvertAt,
+      vips: master.advert.vips,
+      ...(blindUs > 0 ? { blindMs: msFromUs(blindUs) } : {}),
+    });
+    this.#services.fellSilent(this);
+  }
+
+  #noteClaimInSilence(at: Instant): void {
+    const { master } = this;
+    if (master === null || this.#claimInSilenceAt !== null) return;
+    if (master.resignedAt !== null || at - this.lastAdvertAt >= master.intervalUs)
+      this.#claimInSilenceAt = at;
+  }
+
+  /** A lost virtual router is forgotten after a day; one that never came into existence after a silence limit. */
+  #forgetDue(): number {
+    if (this.identity.configured !== null && this.master === null) return Number.POSITIVE_INFINITY;
+    if (!this.exists) {
+      const [speaker] = this.speakers.values();
+      return speaker === undefined
+        ? this.lastAdvertAt
+        : this.sight.after(this.lastAdvertAt, silenceLimitUs(speaker));
+    }
+    if (this.#lost === null) return Number.POSITIVE_INFINITY;
+    return this.#lost.begin.time + this.thresholds.forgetAfterH * 3_600 * SECOND;
+  }
+
+  #forget(now: Instant): void {
+    if (this.#lost !== null) this.end(this.#lost, now, { by: null, reason: 'forgotten' });
+    this.#lost = null;
+    this.#services.forgotten(this);
+  }
+
+  // deadlines
+
+  #reschedule(): void {
+    this.#settle();
+    if (!this.sight.blind) this.#services.ensure(this, this.#nextDue());
+  }
+
+  #nextDue(): number {
+    return Math.min(
+      this.#takeoverDue(),
+      this.#rivalries.nextDue(),
+      this.#lostDue(),
+      this.#claims.nextDue(),
+      this.#sources.nextDue(),
+      this.#flapping.nextDue(),
+      this.#forgetDue(),
+    );
+  }
+
+  #settle(): void {
+    const { master } = this;
+    this.steady = false;
+    if (!this.exists || master === null || master.runStart === null) return;
+    if (this.#takeover !== null || this.#lost !== null || this.#rivalries.splitOpen) return;
+    for (const speaker of this.speakers.values()) {
+      if (speaker !== master && speaker.runStart !== null) return;
+      if (speaker.macChange !== null || speaker.staleFields.size > 0) return;
+    }
+    this.steady = !this.#claims.inQuestion();
+  }
+
+  // saying
+
+  #publish<K extends EventKind>(draft: Draft<K>): void {
+    const said = draft as unknown as Draft;
+    if (this.exists) this.#services.timeline.publish(said);
+    else this.#heldBack.push(said);
+  }
+
+  #comeIntoExistence(): void {
+    this.exists = true;
+    const provisional = this.identity.subject;
+    this.#services.cameIntoExistence(this);
+    const { subject } = this.identity;
+    for (const draft of this.#heldBack) {
+      if (draft.subject === provisional) draft.subject = subject;
+      this.#services.timeline.publish(draft);
+    }
+    this.#heldBack = [];
+  }
+
+  #learnVips(speaker: Speaker): void {
+    for (const vip of speaker.advert.vips) {
+      if (this.vips.has(vip)) continue;
+      this.vips.add(vip);
+      this.#services.vipLearned(this, vip);
+    }
+  }
+
+  #macChanged(speaker: Speaker, mac: string, since: Instant): void {
+    this.tell('config-changed', since, {
+      speaker: speaker.address,
+      field: 'mac',
+      before: speaker.mac,
+      after: mac,
+    });
+    speaker.mac = mac;
+  }
+
+  #ownerOf(mac: string): Speaker | null {
+    if (isVirtualRouterMac(mac)) return null;
+    for (const speaker of this.speakers.values()) if (speaker.mac === mac) return speaker;
+    return null;
+  }
+}
+
+/**
+ * What clients can have felt: from the end of the old master's service to the new one's first claim. A dead
+ * master died somewhere in the interval after its last advert; one that resigned did so then; one that was
+ * preempted served until the newcomer spoke.
+ */
+function darkMs(
+  cause: FailoverCause,
+  gone: Instant,
+  intervalUs: number,
+  firstAt: Instant,
+  claimAt: Instant | null,
+): readonly [number, number] {
+  const served = Math.max(0, (claimAt ?? firstAt) - gone);
+  switch (cause) {
+    case 'graceful':
+      return [msFromUs(served), msFromUs(served)];
+    case 'silence':
+      return [msFromUs(Math.max(0, served - intervalUs)), msFromUs(served)];
+    case 'preemption':
+    case 'priority-drop':
+      return [0, msFromUs(Math.max(0, (claimAt ?? firstAt) - firstAt))];
+    case 'claim-only':
+      return [0, 0];
+  }
+}
+
+function announcedPriority(speaker: Speaker): number {
+  return speaker.resignedAt === null ? speaker.priority : 0;
+}
+
+function sameVips(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((vip, i) => vip === b[i]);
+}

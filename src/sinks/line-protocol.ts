@@ -1,0 +1,138 @@
+/**
+ * InfluxDB line protocol: one text line for one event or sample. Pure; writes to nobody.
+ *
+ *     measurement,tag=value,tag=value field="text",field=12i,field=1.5 1795220453745969000
+ *
+ * - Tag keys and values, field keys: `,` `=` and space are escaped with a backslash. A value must not be empty
+ *   (the tag is left out) and must not end with a backslash (written as `/`): servers answer both with a 400
+ *   for the whole line. Other backslashes stand for themselves.
+ * - String fields: `"` and `\` are escaped; at most 64 KB.
+ * - Line breaks are legal in neither: a space stands in for each.
+ * - Integers carry an `i`; NaN and infinities are left out, and so is a point that has no field left.
+ * - The same event always gives the same series and timestamp, so that writing it twice changes nothing.
+ */
+import type { TimelineEvent } from '../events.ts';
+import type { FieldValue, Sample } from '../samples.ts';
+import type { Instant } from '../time.ts';
+
+export interface Point {
+  readonly measurement: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly fields: Readonly<Record<string, FieldValue | null>>;
+  readonly time: Instant;
+  /** 0 to 999: the timestamp's last three digits, which tell apart points of one microsecond */
+  readonly ordinal: number;
+}
+
+/** The line without its line break; null where no field is left. */
+export function encodePoint(point: Point): string | null {
+  let fields = '';
+  for (const [key, value] of Object.entries(point.fields)) {
+    const text = fieldText(value);
+    if (text !== null) fields += `${fields === '' ? '' : ','}${escapeName(key)}=${text}`;
+  }
+  if (fields === '') return null;
+
+  let tags = '';
+  for (const key of Object.keys(point.tags).sort()) {
+    const value = escapeName(point.tags[key] ?? '');
+    if (value !== '') tags += `,${escapeName(key)}=${value}`;
+  }
+  const ns = BigInt(point.time) * 1_000n + BigInt(point.ordinal);
+  return `${escapeMeasurement(point.measurement)}${tags} ${fields} ${ns}`;
+}
+
+/** An event as a point of the measurement `timeline`. */
+export function eventPoint(event: TimelineEvent, seq: number, ordinal: number): Point {
+  const { details } = event;
+  return {
+    measurement: 'timeline',
+    tags: {
+      kind: event.kind,
+      phase: event.phase,
+      severity: event.severity,
+      cluster: event.cluster ?? '',
+      subject: event.subject,
+    },
+    fields: {
+      id: event.id,
+      seq: BigInt(seq),
+      summary: event.summary,
+      details: JSON.stringify(details),
+      duration_ms: details.durationMs ?? null,
+      cause: details.cause ?? null,
+      from: details.from ?? null,
+      to: details.to ?? null,
+      silence_ms: details.silenceMs ?? null,
+      dark_ms_max: details.darkMs?.[1] ?? null,
+    },
+    time: event.time,
+    ordinal,
+  };
+}
+
+/** A sample as a point of its own measurement; its tags alone keep it apart from others of that time. */
+export function samplePoint(sample: Sample): Point {
+  return { ...sample, ordinal: 0 };
+}
+
+const ORDINAL_MAX = 999;
+const INSTANTS_MAX = 65_536;
+
+/** Counts the events of each microsecond, in the order of `seq`. Remembers the latest 65,536 instants. */
+export class Ordinals {
+  readonly #next = new Map<Instant, number>();
+
+  take(time: Instant): number {
+    const ordinal = this.#next.get(time) ?? 0;
+    if (ordinal === 0 && this.#next.size >= INSTANTS_MAX) {
+      for (const oldest of this.#next.keys()) {
+        this.#next.delete(oldest);
+        break;
+      }
+    }
+    this.#next.set(time, ordinal + 1);
+    return Math.min(ordinal, ORDINAL_MAX);
+  }
+}
+
+function fieldText(value: FieldValue | null): string | null {
+  switch (typeof value) {
+    case 'string':
+      return `"${cut(value).replace(LINE_BREAKS, ' ').replace(/["\\]/g, '\\$&')}"`;
+    case 'bigint':
+      return BigInt.asIntN(64, value) === value ? `${value}i` : null;
+    case 'number':
+      return Number.isFinite(value) ? String(value) : null;
+    case 'boolean':
+      return String(value);
+    default:
+      return null;
+  }
+}
+
+const LINE_BREAKS = /\r\n|[\n\r]/g;
+const STRING_BYTES_MAX = 65_535;
+
+function cut(text: string): string {
+  // A UTF-16 unit takes at most three bytes in UTF-8: short texts, that is all of ours, are not measured.
+  if (text.length * 3 <= STRING_BYTES_MAX) return text;
+  const bytes = Buffer.from(text);
+  if (bytes.length <= STRING_BYTES_MAX) return text;
+  return bytes
+    .subarray(0, STRING_BYTES_MAX)
+    .toString()
+    .replace(/\ufffd+$/, '');
+}
+
+function escapeName(text: string): string {
+  return withoutTrap(text).replace(/[,= ]/g, '\\$&');
+}
+
+function escapeMeasurement(text: string): string {
+  return withoutTrap(text).replace(/[, ]/g, '\\$&');
+}
+
+function withoutTrap(text: string): string {
+  return text.replace(LINE_BREAKS, ' ').replace(/\\+$/, (end) => '/'.repeat(end.length));
+}

@@ -1,0 +1,73 @@
+/**
+ * What to do about a problem, for the person on call: one short text for each kind of event that means trouble.
+ * Pure; the texts name the usual causes first and the command or setting to look at.
+ */
+import type { TimelineEvent } from '../events.ts';
+
+/** Null where the event is no problem in itself. */
+export function adviceFor(event: TimelineEvent): string | null {
+  switch (event.kind) {
+    case 'failover':
+      return failoverAdvice(event.details.cause);
+    case 'master-lost':
+      if (event.details.reason === 'never-heard') {
+        return 'Is keepalived running on the nodes, and does this capture see their segment (VLAN, mirror port, filter)? With unicast peers set `unicast: true`.';
+      }
+      if (event.details.reason === 'resigned') {
+        return 'The master gave up and no backup took over: is keepalived running on the others, and not in FAULT state (`journalctl -u keepalived`)?';
+      }
+      return event.details.nothingElseHeard
+        ? 'Nothing at all was heard since: first make sure that the capture itself still sees the segment.'
+        : 'No node speaks: look at `systemctl status keepalived` and the network of each node.';
+    case 'split-brain':
+      return event.details.reason === 'rejects'
+        ? `The nodes drop each other's adverts: make ${listed(event.details.rejects)} equal in every keepalived.conf of this virtual router.`
+        : 'The nodes do not hear each other: look for a firewall (IP protocol 112 to 224.0.0.18 or ff02::12), IGMP/MLD snooping, a cut link or VLAN between them. Check that no data was written on both sides.';
+    case 'overlap':
+      return 'Adverts are being lost on their way to the backup, or its CPU stalls: look at drops on its interface and at the switch.';
+    case 'vrid-collision':
+      return 'Give one of the clusters another virtual_router_id: each rejects the other’s adverts and is delayed by them.';
+    case 'flapping':
+      return 'Something keeps failing and recovering: look at the tracked scripts (rise, fall, interval) and consider nopreempt.';
+    case 'config-mismatch':
+      return `Make ${event.details.field} equal in every keepalived.conf of this virtual router.`;
+    case 'advert-gap':
+      return event.details.lostBy === 'capture-or-network'
+        ? 'Adverts were sent but not captured: a lossy network or a capture that drops frames.'
+        : 'The master was late or muted: look at its CPU load, its steal time, and at foreign adverts on its VRID.';
+    case 'advert-invalid':
+      return 'Every receiver drops these adverts: find their sender by its address and MAC.';
+    case 'source-spoofed':
+      return 'Somebody forges adverts in a node’s name: find the port of that MAC on the switch.';
+    case 'rogue-speaker':
+      return 'An address that is not configured speaks for this virtual router: a forgotten node, a clone, or an attack.';
+    case 'garp-missing':
+      return `Hosts may still send to the old MAC: on the holder, run \`arping -U\` for the address, or restart keepalived; set garp_master_refresh.`;
+    case 'ip-conflict':
+      return 'Another machine uses the virtual address: find the port of its MAC on the switch and remove the address there.';
+    case 'capture-degraded':
+      return 'Silence proves nothing while the capture is blind: record closer to the nodes, with a filter and a larger buffer (`tcpdump -B 16384`).';
+    case 'master-seen':
+    case 'config-changed':
+    case 'priority-change':
+    case 'vip-moved':
+      return null;
+    default:
+      return event satisfies never;
+  }
+}
+
+function failoverAdvice(cause: string): string | null {
+  switch (cause) {
+    case 'silence':
+      return 'The master fell silent without a word: look at its power, kernel, network, and keepalived (`journalctl -u keepalived`).';
+    case 'priority-drop':
+      return 'A tracked check lowered the master’s priority: look at what the check watches there.';
+    default:
+      return null; // graceful, preemption: somebody's will
+  }
+}
+
+function listed(names: readonly string[]): string {
+  return names.length === 0 ? 'the configurations' : names.join(' and ');
+}

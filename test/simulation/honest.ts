@@ -1,0 +1,390 @@
+/**
+ * Honest: what the observer reports did happen. Each check asks the simulator's truth about one event, and excuses
+ * only what no passive observer could have known; the excuses are computed for the frames at hand, never granted
+ * for a whole run.
+ */
+import type { EventOf } from '../../src/events.ts';
+import { msFromUs } from '../../src/time.ts';
+import type { FaultKind } from './profile.ts';
+import type { RouterSettings } from './router.ts';
+import type { CapturedAdvert, Mastership } from './truth.ts';
+import type { Case } from './verdict.ts';
+import { masterAfter } from './view.ts';
+import { sinceStart } from './world.ts';
+
+export function checkHonest(verdict: Case): void {
+  let master: string | null = null;
+  for (const event of verdict.vrEvents) {
+    if (event.kind === 'master-seen') checkMasterSeen(verdict, event);
+    if (event.kind === 'failover') checkFailover(verdict, event, master);
+    if (event.kind === 'split-brain') checkSplitBrain(verdict, event);
+    if (event.kind === 'master-lost') checkMasterLost(verdict, event);
+    if (event.kind === 'overlap') checkOverlap(verdict, event);
+    if (event.kind === 'priority-change') checkPriorityChange(verdict, event);
+    if (event.kind === 'advert-gap') checkAdvertGap(verdict, event);
+    master = masterAfter(event) ?? master;
+  }
+  for (const event of verdict.events) {
+    if (event.kind === 'ip-conflict' && event.phase === 'begin') checkIpConflict(verdict, event);
+    if (event.kind === 'vip-moved') checkVipMoved(verdict, event);
+    if (event.kind === 'garp-missing' && event.phase === 'begin') checkGarpMissing(verdict, event);
+  }
+  checkHealthy(verdict);
+}
+
+function checkMasterSeen(verdict: Case, event: EventOf<'master-seen'>): void {
+  const advert = advertAt(verdict, event.details.master, sinceStart(event.time));
+  verdict.require(advert !== undefined, 'honest: master-seen is an advert', event, 'no advert of it then');
+}
+
+/**
+ * The new master became master and spoke at that very time, and the old one had stopped being master when the
+ * failover was told, or could not be heard any more.
+ */
+function checkFailover(verdict: Case, event: EventOf<'failover'>, master: string | null): void {
+  const { from, to } = event.details;
+  verdict.require(
+    from === master,
+    'honest: failover from the previous master',
+    event,
+    `master was ${master}`,
+  );
+  const time = sinceStart(event.time);
+  const known = sinceStart(event.detectedAt);
+  const first = advertAt(verdict, to, time);
+  verdict.require(first !== undefined, 'honest: failover is dated an advert', event, `none of ${to} then`);
+  const old = verdict.run.truth.routerAt(from);
+  if (first === undefined || old === undefined) return;
+  const last = lastAdvertBefore(verdict, old, known);
+  const ended = hasEnded(verdict, last, known);
+  const excuse = ended ? null : whyUnheard(verdict, old, last?.at ?? 0, known);
+  verdict.require(
+    ended || excuse !== null,
+    'honest: the old master had stopped',
+    event,
+    `${old.name} had not`,
+  );
+  if (excuse === null) checkBecameMaster(verdict, event, first);
+  checkCauseIsPossible(verdict, event, old);
+}
+
+/**
+ * `to` really became master around then: its mastership began since the old master was last heard, give or take
+ * what was on its way (an FRR over IPv6 speaks an interval after it became master). Excused where it was master
+ * for longer but could not be heard, or was heard and judged before (a split-brain, a repelled claim, blindness).
+ */
+function checkBecameMaster(verdict: Case, event: EventOf<'failover'>, first: CapturedAdvert): void {
+  const { truth, profile, blind } = verdict.run;
+  const mastership = masteredWhile(verdict, first);
+  if (mastership === undefined) return;
+  const restless: readonly FaultKind[] = [
+    'partition',
+    'one-way',
+    'loss',
+    'loss-burst',
+    'pause',
+    'mismatch',
+    'junk',
+  ];
+  if (restless.some((fault) => profile.enabled.has(fault)) || blind.length > 0) return;
+  const lost = truth.frames.some(
+    (frame) =>
+      frame.sender === first.frame.sender &&
+      frame.capturedAt.length === 0 &&
+      frame.sentAt >= mastership.from &&
+      frame.sentAt <= first.frame.sentAt,
+  );
+  const late = first.at - mastership.from - profile.contents.intervalUs;
+  verdict.require(
+    lost || late <= verdict.flightUs,
+    'honest: the new master became master then',
+    event,
+    `it was master for ${first.at - mastership.from} µs`,
+  );
+}
+
+function checkCauseIsPossible(verdict: Case, event: EventOf<'failover'>, old: RouterSettings): void {
+  const { cause, silenceMs, fault } = event.details;
+  const time = sinceStart(event.time);
+  const heard = verdict.run.truth.advertsOf(old.name).filter((a) => a.at < time);
+  const last = heard.at(-1);
+  if (cause === 'graceful') {
+    const resigned = heard.some((a) => a.advert.priority === 0 && time - a.at <= verdict.limitUs);
+    verdict.require(resigned, 'honest: graceful means a priority 0', event, 'none was captured');
+  } else {
+    verdict.require(!fault, 'honest: fault means two priorities 0', event, `cause ${cause}`);
+  }
+  if (last === undefined || silenceMs === null || cause === 'graceful') return;
+  verdict.require(
+    Math.abs(silenceMs - msFromUs(time - last.at)) < 0.01,
+    'honest: silenceMs was measured',
+    event,
+    `${silenceMs}, but ${msFromUs(time - last.at)} ms`,
+  );
+}
+
+/**
+ * Two masters at once, and for longer than one frame is on its way: a takeover in good health lasts as long as its
+ * first advert flies. (The loser need not have been audible all the time: it may be muted, or stopped and back.)
+ */
+function checkSplitBrain(verdict: Case, event: EventOf<'split-brain'>): void {
+  const { truth, profile } = verdict.run;
+  const winner = truth.routerAt(event.details.winner);
+  const loser = truth.routerAt(event.details.loser);
+  verdict.require(
+    winner !== undefined && loser !== undefined,
+    'honest: split-brain of routers',
+    event,
+    'unknown',
+  );
+  if (winner === undefined || loser === undefined) return;
+  if (event.phase === 'end') {
+    checkSplitBrainEnd(verdict, event, winner, loser);
+    return;
+  }
+  const from = sinceStart(event.time) - profile.contents.intervalUs - verdict.flightUs;
+  const together = truth.bothMasters(winner.name, loser.name, from, sinceStart(event.detectedAt));
+  verdict.require(
+    together > profile.conditions.delayMaxUs,
+    'honest: split-brain means two masters',
+    event,
+    `${winner.name} and ${loser.name} were both master for ${together} µs`,
+  );
+}
+
+/** One of the two has stopped being master, or cannot be heard; the survivor is the other one. */
+function checkSplitBrainEnd(
+  verdict: Case,
+  event: EventOf<'split-brain'>,
+  winner: RouterSettings,
+  loser: RouterSettings,
+): void {
+  const survivor = verdict.run.truth.routerAt(event.details.survivor);
+  const gone = survivor === winner ? loser : survivor === loser ? winner : undefined;
+  verdict.require(gone !== undefined, 'honest: a survivor is one of the two', event, String(survivor?.name));
+  if (gone === undefined) return;
+  const known = sinceStart(event.detectedAt);
+  const last = lastAdvertBefore(verdict, gone, known);
+  const holds = hasEnded(verdict, last, known) || whyUnheard(verdict, gone, last?.at ?? 0, known) !== null;
+  verdict.require(holds, 'honest: one side of the split had stopped', event, `${gone.name} had not`);
+}
+
+/**
+ * Nobody was heard in between, and nobody was master who could be heard: a master speaks once an interval, so one
+ * that was master for longer than that (two where the first advert comes late) would have been.
+ */
+function checkMasterLost(verdict: Case, event: EventOf<'master-lost'>): void {
+  const { truth, profile } = verdict.run;
+  const time = sinceStart(event.time);
+  const known = sinceStart(event.detectedAt);
+  if (event.phase === 'end') return;
+  const heard = truth.adverts.filter((a) => a.at > time && a.at < known && a.advert.priority > 0);
+  verdict.require(heard.length === 0, 'honest: master-lost means silence', event, `${heard.length} adverts`);
+  const patience =
+    2 * profile.contents.intervalUs * (profile.enabled.has('mismatch') ? 2 : 1) + verdict.flightUs;
+  for (const m of truth.masterships) {
+    const from = Math.max(m.from, time + verdict.flightUs);
+    const to = Math.min(m.to, known);
+    if (to - from <= patience) continue;
+    const router = truth.routers.find((r) => r.name === m.router);
+    const unheard = router !== undefined && whyUnheard(verdict, router, time, known) !== null;
+    verdict.require(
+      unheard,
+      'honest: master-lost means no master',
+      event,
+      `${m.router} was, and could be heard`,
+    );
+  }
+  checkLostForAReason(verdict, event);
+}
+
+/**
+ * In a run whose routers are healthy and hear each other, the largest wait of a backup is shorter than any silence
+ * limit: a loss begins only if a whole silence limit passed without any backup that could have taken over.
+ */
+function checkLostForAReason(verdict: Case, event: EventOf<'master-lost'>): void {
+  if (!isHealthy(verdict)) return;
+  const { truth } = verdict.run;
+  const known = sinceStart(event.detectedAt);
+  const next = truth.masterships.find((m) => m.to > known);
+  const soon = next !== undefined && next.from <= known + verdict.flightUs;
+  verdict.require(
+    !soon,
+    'honest: master-lost is not told of a takeover',
+    event,
+    `${next?.router} took over then`,
+  );
+}
+
+/** Both were master at the time: the holder all along, the claimant for a moment. */
+function checkOverlap(verdict: Case, event: EventOf<'overlap'>): void {
+  const { truth } = verdict.run;
+  const holder = truth.routerAt(event.details.holder);
+  const claimant = truth.routerAt(event.details.claimant);
+  if (holder === undefined || claimant === undefined) {
+    verdict.require(false, 'honest: overlap of routers', event, 'unknown');
+    return;
+  }
+  const from = sinceStart(event.time) - verdict.run.profile.contents.intervalUs - verdict.flightUs;
+  const together = truth.bothMasters(holder.name, claimant.name, from, sinceStart(event.detectedAt));
+  verdict.require(
+    together > 0,
+    'honest: overlap means two masters',
+    event,
+    `${holder.name} and ${claimant.name} never were`,
+  );
+}
+
+function checkPriorityChange(verdict: Case, event: EventOf<'priority-change'>): void {
+  const { speaker, newPriority } = event.details;
+  const advert = advertAt(verdict, speaker, sinceStart(event.time));
+  verdict.require(
+    advert?.advert.priority === newPriority,
+    'honest: priority-change is an advert',
+    event,
+    `${advert?.advert.priority} then`,
+  );
+}
+
+/** The gap is one between two captured adverts of one router. */
+function checkAdvertGap(verdict: Case, event: EventOf<'advert-gap'>): void {
+  const time = sinceStart(event.time);
+  const { gapMs } = event.details;
+  const after = verdict.run.truth.adverts.find((a) => a.at === time);
+  const before = after && lastAdvertOf(verdict, after.frame.sender, time);
+  const real = after && before ? msFromUs(after.at - before.at) : Number.NaN;
+  verdict.require(Math.abs(real - gapMs) < 0.01, 'honest: advert-gap was measured', event, `${real} ms`);
+}
+
+/** No stranger claims a VIP here: the one that does must be another master that was not heard. */
+function checkIpConflict(verdict: Case, event: EventOf<'ip-conflict'>): void {
+  const { truth } = verdict.run;
+  const { holder, otherMac } = event.details;
+  const other = truth.routers.find((router) => router.mac === otherMac);
+  const holding = truth.routerAt(holder);
+  const time = sinceStart(event.time);
+  const both =
+    other !== undefined &&
+    holding !== undefined &&
+    truth.bothMasters(other.name, holding.name, time - verdict.flightUs, time) > 0;
+  verdict.require(both, 'honest: ip-conflict means two masters', event, `${otherMac} beside ${holder}`);
+}
+
+function checkVipMoved(verdict: Case, event: EventOf<'vip-moved'>): void {
+  const time = sinceStart(event.time);
+  const { toMac } = event.details;
+  const claimed = verdict.run.truth.frames.some(
+    (frame) => frame.packet.type === 'claim' && frame.packet.mac === toMac && frame.capturedAt.includes(time),
+  );
+  verdict.require(claimed, 'honest: vip-moved is a claim', event, `no claim of ${toMac} then`);
+}
+
+/** The last captured claim of the VIP is not the holder's. */
+function checkGarpMissing(verdict: Case, event: EventOf<'garp-missing'>): void {
+  const known = sinceStart(event.detectedAt);
+  const vip = event.subject.split('/').at(-1);
+  const { holderMac } = event.details;
+  let last = { at: -1, mac: '' };
+  for (const { packet, capturedAt } of verdict.run.truth.frames) {
+    if (packet.type !== 'claim' || packet.address !== vip) continue;
+    for (const at of capturedAt) if (at <= known && at >= last.at) last = { at, mac: packet.mac };
+  }
+  const recent = last.mac === holderMac && last.at > sinceStart(event.time);
+  verdict.require(!recent, 'honest: garp-missing means no claim', event, `${last.mac} claimed at ${last.at}`);
+}
+
+const UNHEALTHY: readonly FaultKind[] = [
+  'pause',
+  'partition',
+  'one-way',
+  'loss',
+  'loss-burst',
+  'mismatch',
+  'junk',
+  'blind',
+];
+
+/** Routers that hear each other, under an observer that hears them. */
+function isHealthy(verdict: Case): boolean {
+  const { enabled } = verdict.run.profile;
+  return !UNHEALTHY.some((fault) => enabled.has(fault)) && !enabled.has('observer-loss');
+}
+
+/** DESIGN 5.2: no failover, preemption, simultaneous start or reload may ever be called split-brain. */
+function checkHealthy(verdict: Case): void {
+  const { enabled } = verdict.run.profile;
+  if (UNHEALTHY.some((fault) => enabled.has(fault))) return;
+  // Frames lost on the way to the observer alone make no double master either (but a repelled claim may show).
+  const never = ['split-brain', 'ip-conflict', ...(enabled.has('observer-loss') ? [] : ['overlap'])];
+  for (const event of verdict.events) {
+    verdict.require(
+      !never.includes(event.kind),
+      'honest: healthy routers',
+      event,
+      'all routers were healthy',
+    );
+  }
+}
+
+/** Its mastership, the one in which it was last heard, was over at `known`. */
+function hasEnded(verdict: Case, last: CapturedAdvert | undefined, known: number): boolean {
+  if (last === undefined) return true;
+  const mastership = masteredWhile(verdict, last);
+  return mastership === undefined || mastership.to <= known;
+}
+
+/**
+ * Why a router that is master was not heard between its last advert and `known`, null if it should have been:
+ * stopped in its tracks, its adverts lost on the way to the observer, the observer blind, or muted by packets that
+ * it rejects (which restart keepalived's timer).
+ */
+function whyUnheard(verdict: Case, router: RouterSettings, since: number, known: number): string | null {
+  const { truth } = verdict.run;
+  if (truth.isPausedIn(router.name, since, known)) return 'paused';
+  if (verdict.isBlindIn(since - verdict.flightUs, known)) return 'the observer was blind';
+  const from = since - verdict.flightUs;
+  const frames = truth.frames.filter((frame) => frame.sentAt >= from && frame.sentAt <= known);
+  const own = frames.filter((frame) => frame.sender === router.name && frame.packet.type === 'advert');
+  if (own.some((frame) => frame.capturedAt.length === 0)) return 'an advert of its was lost on our way';
+  const muting = frames.some((frame) => {
+    const at = frame.reached.get(router.name);
+    return (
+      at !== undefined && (frame.sender === 'junk' || rejects(verdict, router, frame.sender, frame.sentAt))
+    );
+  });
+  return muting && router.habits.restartsTimerOnAnyPacket ? 'muted by adverts that it rejects' : null;
+}
+
+/** Whether two routers' last adverts differ so that each drops the other's. */
+function rejects(verdict: Case, router: RouterSettings, other: string, at: number): boolean {
+  const mine = lastSent(verdict, router.name, at);
+  const theirs = lastSent(verdict, other, at);
+  if (mine === undefined || theirs === undefined) return false;
+  return mine.authData !== theirs.authData || mine.intervalMs !== theirs.intervalMs;
+}
+
+function lastSent(verdict: Case, router: string, at: number) {
+  const frame = verdict.run.truth.frames.findLast(
+    ({ sender, sentAt, packet }) => sender === router && sentAt <= at && packet.type === 'advert',
+  );
+  return frame?.packet.type === 'advert' ? frame.packet : undefined;
+}
+
+function masteredWhile(verdict: Case, captured: CapturedAdvert): Mastership | undefined {
+  const { sender, sentAt } = captured.frame;
+  return verdict.run.truth.masteredIn(sender, sentAt, sentAt).at(-1);
+}
+
+function advertAt(verdict: Case, address: string, at: number): CapturedAdvert | undefined {
+  return verdict.run.truth.adverts.find(
+    (a) => a.at === at && a.advert.src === address && a.advert.priority > 0,
+  );
+}
+
+function lastAdvertBefore(verdict: Case, router: RouterSettings, at: number): CapturedAdvert | undefined {
+  return verdict.run.truth.advertsOf(router.name).findLast((a) => a.at <= at);
+}
+
+function lastAdvertOf(verdict: Case, router: string, before: number): CapturedAdvert | undefined {
+  return verdict.run.truth.advertsOf(router).findLast((a) => a.at < before && !a.copy);
+}
