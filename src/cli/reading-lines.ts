@@ -1,6 +1,7 @@
 /** What was read and what it cannot tell, for the end of a replay. Pure. */
 
 import { countsText } from './recording.ts';
+import { type Instant, MS } from '../time.ts';
 import type { Reading } from './replay.ts';
 import { type Clock, duration, plural } from './terminal.ts';
 
@@ -9,11 +10,7 @@ const RECORD_WITH =
 
 export function* readingLines(reading: Reading, clock: Clock): Generator<string> {
   const { firstAt, lastAt, adverts, late, dropped, problems, frames } = reading;
-  const span =
-    firstAt === null || lastAt === null
-      ? ''
-      : `, ${duration((lastAt - firstAt) / 1_000)} from ${clock.time(firstAt).trim()} to ${clock.time(lastAt).trim()}`;
-  yield `Read ${countsText(reading)}${span}.`;
+  yield `Read ${countsText(reading)}${spanText(firstAt, lastAt, clock)}.`;
   if (late > 0)
     yield `${plural(late, 'frame')} came more than a second late: taken at the time of those before them.`;
   if (dropped > 0) yield `${plural(dropped, 'frame')} were lost by the recorder itself: gaps may be its own.`;
@@ -32,4 +29,10 @@ export function* readingLines(reading: Reading, clock: Clock): Generator<string>
     yield 'Record them too:';
     yield `  ${RECORD_WITH}`;
   }
+}
+
+function spanText(first: Instant | null, last: Instant | null, clock: Clock): string {
+  if (first === null || last === null) return '';
+  const text = `, ${duration((last - first) / MS)}`;
+  return clock.day(first) === null ? text : `${text} from ${clock.time(first)} to ${clock.time(last)}`;
 }

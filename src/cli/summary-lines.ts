@@ -1,6 +1,6 @@
 /** The summary under a replay's timeline, for a person at a terminal. Pure. */
 import type { TimelineEvent } from '../events.ts';
-import type { DarkRange, TimelineSummary, VirtualRouterSummary } from '../timeline/summary.ts';
+import type { DarkRange, ProblemSummary, TimelineSummary, VirtualRouterSummary } from '../timeline/summary.ts';
 import { labelOf } from './event-lines.ts';
 import { type Clock, duration, type Paint } from './terminal.ts';
 
@@ -21,11 +21,9 @@ export function* summaryLines(summary: TimelineSummary, clock: Clock, paint: Pai
 
   if (summary.problems.length > 0) {
     yield paint('Problems, and what to do', 'bold');
-    for (const { event, count, lastedMs, open, advice } of summary.problems) {
-      const times = count > 1 ? `, ${count} times` : '';
-      const lasted = lastedMs === null ? '' : `, ${duration(lastedMs)}${open ? ' so far' : ''}`;
-      yield `  ${labelled(event, paint)}  ${event.kind} of ${event.subject}${times}${lasted}`;
-      yield `        ${advice}`;
+    for (const problem of summary.problems) {
+      yield `  ${labelled(problem.event, paint)}  ${problem.event.subject}  ${problem.event.summary}${extent(problem)}`;
+      yield `        ${problem.advice}`;
     }
     yield '';
   }
@@ -61,9 +59,18 @@ function* virtualRouterLines(
   yield `  ${'dark'.padEnd(10)}  ${darkness(router)}`;
 }
 
+function extent({ count, lastedMs, open }: ProblemSummary): string {
+  const facts = [
+    ...(count > 1 ? [`${count} times`] : []),
+    ...(lastedMs === null ? [] : [`${duration(lastedMs)}${open ? ' so far' : ''}`]),
+  ];
+  return facts.length === 0 ? '' : ` (${facts.join(', ')})`;
+}
+
 function darkness({ darkMs, longestDarkMs }: VirtualRouterSummary): string {
   if (darkMs === null || longestDarkMs === null) return 'never, as far as adverts tell';
-  return `${range(darkMs)} in all, ${range(longestDarkMs)} at the longest`;
+  const [total, longest] = [range(darkMs), range(longestDarkMs)];
+  return total === longest ? `${total}, once` : `${total} in all, ${longest} at the longest`;
 }
 
 function range([least, most]: DarkRange): string {

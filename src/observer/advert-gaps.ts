@@ -24,6 +24,11 @@ export class AdvertGaps {
     this.#router = router;
   }
 
+  /** Another speaker is master: what it does is news. */
+  masterChanged(): void {
+    this.#toldAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** The undisputed master spoke again. */
   heard(master: Speaker, previously: Previously, at: Instant): void {
     const gapUs = at - previously.at;

@@ -60,7 +60,7 @@ export interface Slot {
 }
 
 interface Voice {
-  readonly segment: Segment;
+  readonly slot: Slot;
   readonly router: VirtualRouter;
   readonly speaker: Speaker;
 }
@@ -172,9 +172,10 @@ export class Observer implements RouterServices {
   #advert(observation: AdvertObservation): void {
     const { advert, at, segment } = observation;
     const voice = this.#voices.get(advert);
-    if (voice !== undefined && voice.segment === segment && voice.speaker.advert === advert) {
-      const { router, speaker } = voice;
-      if (!router.sight.blind && router.hearSteady(speaker, at, observation.ipId)) {
+    if (voice !== undefined && voice.slot.segment === segment && voice.speaker.advert === advert) {
+      const { slot, router, speaker } = voice;
+      const undisturbed = slot.routers.length === 1 && !router.sight.blind;
+      if (undisturbed && router.hearSteady(speaker, at, observation.ipId)) {
         router.sight.lastFrameAt = at;
         return;
       }
@@ -190,7 +191,7 @@ export class Observer implements RouterServices {
     router.hear(observation);
     const speaker = router.speakers.get(advert.src);
     if (speaker !== undefined) {
-      this.#voices.set(speaker.advert, { segment, router, speaker });
+      this.#voices.set(speaker.advert, { slot, router, speaker });
       this.#rogues.heard(router, speaker, at);
     }
     if (slot.routers.length > 1) this.#collisions.heard(slot, router, advert, at);

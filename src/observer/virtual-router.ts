@@ -279,9 +279,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const { begin } = condition;
     const at = Math.max(time, begin.time) as Instant;
     const details = endDetails(begin, at, more);
-    const { timeline, nameOf } = this.#services;
+    const services = this.#services;
     this.#publish(
-      timeline.draft(
+      services.timeline.draft(
         'end',
         {
           kind: begin.kind,
@@ -289,7 +289,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
           severity: begin.severity,
           cluster: begin.cluster,
           subject: begin.subject,
-          summary: summarize(begin.kind, 'end', details, (address) => nameOf(this.identity, address)),
+          summary: summarize(begin.kind, 'end', details, (address) => services.nameOf(this.identity, address)),
           details,
         },
         begin.id,
@@ -511,6 +511,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#byFailover = byFailover;
     speaker.highestAsMaster = speaker.priority;
     this.#claims.masterChanged(since);
+    this.#gaps.masterChanged();
   }
 
   #splitEnded(survivor: Speaker, loser: Speaker, at: Instant, now: Instant): void {

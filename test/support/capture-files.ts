@@ -55,23 +55,35 @@ export class PcapngBlocks {
   }
 
   section(): Bytes {
-    return this.block(0x0a0d0d0a, this.#writer(16).u32(0x1a2b3c4d).u16(1).u16(0).u32(0xffffffff).u32(0xffffffff).bytes);
+    return this.block(
+      0x0a0d0d0a,
+      this.#writer(16).u32(0x1a2b3c4d).u16(1).u16(0).u32(0xffffffff).u32(0xffffffff).bytes,
+    );
   }
 
   /** `resolution`: if_tsresol; `offsetSeconds`: if_tsoffset */
-  interface(spec: { linkType?: number; snapLength?: number; resolution?: number; offsetSeconds?: number } = {}): Bytes {
+  interface(
+    spec: { linkType?: number; snapLength?: number; resolution?: number; offsetSeconds?: number } = {},
+  ): Bytes {
     const options: Bytes[] = [];
     if (spec.resolution !== undefined) options.push(this.option(9, Uint8Array.of(spec.resolution)));
-    if (spec.offsetSeconds !== undefined) options.push(this.option(14, this.#writer(8).u64(spec.offsetSeconds).bytes));
+    if (spec.offsetSeconds !== undefined)
+      options.push(this.option(14, this.#writer(8).u64(spec.offsetSeconds).bytes));
     if (options.length > 0) options.push(this.option(0, new Uint8Array(0)));
-    const body = this.#writer(8).u16(spec.linkType ?? 1).u16(0).u32(spec.snapLength ?? 0).bytes;
+    const body = this.#writer(8)
+      .u16(spec.linkType ?? 1)
+      .u16(0)
+      .u32(spec.snapLength ?? 0).bytes;
     return this.block(1, join(body, ...options));
   }
 
   /** `ticks`: the time in the interface's own unit; default the record's microseconds */
   packet(record: FrameRecord, spec: { interfaceId?: number; ticks?: bigint; drops?: number } = {}): Bytes {
     const ticks = spec.ticks ?? BigInt(record.at);
-    const head = this.#writer(20).u32(spec.interfaceId ?? 0).u32(Number(ticks >> 32n)).u32(Number(ticks & 0xffffffffn));
+    const head = this.#writer(20)
+      .u32(spec.interfaceId ?? 0)
+      .u32(Number(ticks >> 32n))
+      .u32(Number(ticks & 0xffffffffn));
     head.u32(record.bytes.length).u32(record.originalLength ?? record.bytes.length);
     const options =
       spec.drops === undefined
@@ -87,7 +99,9 @@ export class PcapngBlocks {
 
   obsoletePacket(record: FrameRecord, spec: { interfaceId?: number; drops?: number } = {}): Bytes {
     const ticks = BigInt(record.at);
-    const head = this.#writer(20).u16(spec.interfaceId ?? 0).u16(spec.drops ?? 0xffff);
+    const head = this.#writer(20)
+      .u16(spec.interfaceId ?? 0)
+      .u16(spec.drops ?? 0xffff);
     head.u32(Number(ticks >> 32n)).u32(Number(ticks & 0xffffffffn));
     head.u32(record.bytes.length).u32(record.originalLength ?? record.bytes.length);
     return this.block(2, join(head.bytes, padded(record.bytes)));

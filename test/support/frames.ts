@@ -44,7 +44,13 @@ export function advertFrame(spec: AdvertSpec = {}): Bytes {
   if (spec.trailing) payload = join(payload, spec.trailing);
   let protocol = 112;
   if (spec.ah) {
-    payload = join(byteArray(112, 4, 0, 0), be32(0x0a000001), be32(1), new Uint8Array(12).fill(0xab), payload);
+    payload = join(
+      byteArray(112, 4, 0, 0),
+      be32(0x0a000001),
+      be32(1),
+      new Uint8Array(12).fill(0xab),
+      payload,
+    );
     protocol = 51;
   }
   const ip = isIpv6
@@ -66,9 +72,16 @@ export function vrrpMessage(spec: AdvertSpec, src: string, dst: string): Bytes {
   const vips = spec.vips ?? [isIpv6 ? 'fe80::100' : '10.0.0.100'];
   const interval = spec.intervalMs ?? 1000;
   const timing =
-    version === 2 ? byteArray(spec.authType ?? 0, Math.round(interval / 1000)) : be16(Math.round(interval / 10) & 0xfff);
+    version === 2
+      ? byteArray(spec.authType ?? 0, Math.round(interval / 1000))
+      : be16(Math.round(interval / 10) & 0xfff);
   const message = join(
-    byteArray((version << 4) | (spec.type ?? 1), spec.vrid ?? 51, spec.priority ?? 100, spec.count ?? vips.length),
+    byteArray(
+      (version << 4) | (spec.type ?? 1),
+      spec.vrid ?? 51,
+      spec.priority ?? 100,
+      spec.count ?? vips.length,
+    ),
     timing,
     be16(0),
     ...vips.map(addressBytes),
@@ -78,7 +91,9 @@ export function vrrpMessage(spec: AdvertSpec, src: string, dst: string): Bytes {
   const kind = spec.checksum ?? 'ok';
   const pseudoDst = kind === 'old-unicast' ? '224.0.0.18' : dst;
   const usePseudo = withPseudo && kind !== 'message-only';
-  const sum = internetChecksum(usePseudo ? join(pseudoHeader(src, pseudoDst, 112, message.length), message) : message);
+  const sum = internetChecksum(
+    usePseudo ? join(pseudoHeader(src, pseudoDst, 112, message.length), message) : message,
+  );
   message.set(be16(kind === 'bad' ? sum ^ 0x5555 : sum), 6);
   return message;
 }
@@ -172,20 +187,36 @@ export function carpFrame(spec: { vhid?: number; advSkew?: number; src?: string;
     dstMac: '01:00:5e:00:00:12',
     vlans: [],
     type: 0x0800,
-    payload: ipv4Packet({ src, dst: '224.0.0.18', ttl: spec.ttl ?? 255, id: 0, protocol: 112, payload: message }),
+    payload: ipv4Packet({
+      src,
+      dst: '224.0.0.18',
+      ttl: spec.ttl ?? 255,
+      id: 0,
+      protocol: 112,
+      payload: message,
+    }),
     padTo: 0,
   });
 }
 
 /** An ordinary TCP or UDP frame. */
-export function trafficFrame(spec: { length?: number; protocol?: number; vlans?: readonly number[] } = {}): Bytes {
+export function trafficFrame(
+  spec: { length?: number; protocol?: number; vlans?: readonly number[] } = {},
+): Bytes {
   const payload = new Uint8Array((spec.length ?? 60) - 34).fill(0x5a);
   return ethernetFrame({
     srcMac: '02:00:00:00:00:aa',
     dstMac: '02:00:00:00:00:bb',
     vlans: spec.vlans ?? [],
     type: 0x0800,
-    payload: ipv4Packet({ src: '10.0.0.20', dst: '10.0.0.21', ttl: 64, id: 7, protocol: spec.protocol ?? 6, payload }),
+    payload: ipv4Packet({
+      src: '10.0.0.20',
+      dst: '10.0.0.21',
+      ttl: 64,
+      id: 7,
+      protocol: spec.protocol ?? 6,
+      payload,
+    }),
     padTo: 0,
   });
 }
@@ -289,7 +320,8 @@ export function pseudoHeader(src: string, dst: string, protocol: number, length:
 export function addressBytes(address: string): Bytes {
   if (!address.includes(':')) return Uint8Array.from(address.split('.').map(Number));
   const [head = '', tail] = address.split('::');
-  const groups = (text: string) => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)));
+  const groups = (text: string) =>
+    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
   const first = groups(head);
   const last = groups(tail ?? '');
   const zeros = new Array<number>(tail === undefined ? 0 : 8 - first.length - last.length).fill(0);

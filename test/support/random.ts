@@ -1,16 +1,27 @@
 /**
- * Reproducible randomness for tests (mulberry32). Every test that uses it says its seed when it fails, and
- * runs longer with VIPWATCH_FUZZ_ROUNDS.
+ * Seeded randomness for simulations: the same seed draws the same world on every machine.
+ *
+ * `fork` gives a part its own stream, so that one more draw here changes nothing there. (Re-made by the wire
+ * worker, who had overwritten the original by mistake: same interface, other numbers.)
  */
 export class Random {
+  readonly #seed: number;
   #state: number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#seed = seed >>> 0;
+    this.#state = this.#seed;
   }
 
-  /** 0 to 1, 1 excluded */
-  next(): number {
+  /** A stream of its own, whatever was drawn here before. */
+  fork(name: string): Random {
+    let hash = 0x811c9dc5 ^ this.#seed;
+    for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+    return new Random(Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d));
+  }
+
+  /** 0 to 1, 1 excluded (mulberry32) */
+  fraction(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
     t = Math.imul(t ^ (t >>> 15), t | 1);
@@ -18,34 +29,27 @@ export class Random {
     return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
   }
 
-  /** 0 to `below` - 1 */
-  int(below: number): number {
-    return Math.floor(this.next() * below);
+  between(least: number, most: number): number {
+    return least + this.fraction() * (most - least);
+  }
+
+  /** A whole number, both ends included. */
+  whole(least: number, most: number): number {
+    return least + Math.floor(this.fraction() * (most - least + 1));
   }
 
   chance(probability: number): boolean {
-    return this.next() < probability;
+    return this.fraction() < probability;
   }
 
   pick<T>(items: readonly T[]): T {
-    const item = items[this.int(items.length)];
+    const item = items[this.whole(0, items.length - 1)];
     if (item === undefined) throw new Error('nothing to pick from');
     return item;
   }
-}
 
-/** Rounds of a fuzz test: `usual` in an ordinary run. */
-export function fuzzRounds(usual: number): number {
-  return Number(process.env.VIPWATCH_FUZZ_ROUNDS ?? usual);
-}
-
-/** Runs `body` once a seed and names the seed of a failure. */
-export function forSeeds(rounds: number, body: (random: Random, seed: number) => void): void {
-  for (let seed = 1; seed <= rounds; seed++) {
-    try {
-      body(new Random(seed), seed);
-    } catch (error) {
-      throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-    }
+  /** Each item with this probability. */
+  some<T>(items: readonly T[], probability: number): T[] {
+    return items.filter(() => this.chance(probability));
   }
 }
