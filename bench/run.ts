@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
 const runs = Number(options.runs);
 
 const adverts = options.quick ? { count: 200_000, failovers: 100 } : { count: 2_000_000, failovers: 1_000 };
-const mixedBytes = options.quick ? 100e6 : 1e9;
+const mixedBytes = options.quick ? 150e6 : 1e9;
 
 const advertsFile = generated(`adverts-${adverts.count}`, (path) =>
   writeAdverts(path, adverts.count, adverts.failovers),

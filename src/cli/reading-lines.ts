@@ -1,7 +1,7 @@
 /** What was read and what it cannot tell, for the end of a replay. Pure. */
 
-import { countsText } from './recording.ts';
 import { type Instant, MS } from '../time.ts';
+import { countsText } from './recording.ts';
 import type { Reading } from './replay.ts';
 import { type Clock, duration, plural } from './terminal.ts';
 

@@ -1,6 +1,11 @@
 /** The summary under a replay's timeline, for a person at a terminal. Pure. */
 import type { TimelineEvent } from '../events.ts';
-import type { DarkRange, ProblemSummary, TimelineSummary, VirtualRouterSummary } from '../timeline/summary.ts';
+import type {
+  DarkRange,
+  ProblemSummary,
+  TimelineSummary,
+  VirtualRouterSummary,
+} from '../timeline/summary.ts';
 import { labelOf } from './event-lines.ts';
 import { type Clock, duration, type Paint } from './terminal.ts';
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { readRecordings } from '../../src/capture/recordings.ts';
 import type { Observation } from '../../src/observation.ts';
 import { plusUs, SECOND } from '../../src/time.ts';
-import { Dice } from '../support/dice.ts';
 import { type Material, PROPERTIES } from '../support/observer-properties.ts';
+import { Random } from '../support/random.ts';
 
 const folder = new URL('../recordings/', import.meta.url);
 const names = readdirSync(folder).sort();
@@ -30,6 +30,6 @@ async function readMaterial(name: string): Promise<Material> {
 
 describe.each(PROPERTIES)('$name', ({ check }) => {
   it.each(names)('%s', async (name) => {
-    expect(check(await materialOf(name), new Dice(names.indexOf(name)).fork('property'))).toBeNull();
+    expect(check(await materialOf(name), new Random(names.indexOf(name)).fork('property'))).toBeNull();
   });
 });

@@ -4,8 +4,8 @@ import type { TimelineEvent } from '../../src/events.ts';
 import type { Observation } from '../../src/observation.ts';
 import { type Instant, MS, plusUs } from '../../src/time.ts';
 import { EPOCH, type Run, SEGMENT, simulate } from '../simulation/world.ts';
-import { Dice } from '../support/dice.ts';
 import { type Material, PROPERTIES } from '../support/observer-properties.ts';
+import { Random } from '../support/random.ts';
 import { interleave, play, withClock } from '../support/segment-player.ts';
 
 /** Other worlds than those of test/simulation. */
@@ -18,7 +18,7 @@ function materialOf(run: Run): Material {
 
 describe.each(PROPERTIES)('$name', ({ check }) => {
   it.each(SEEDS)('seed %i', (seed) => {
-    expect(check(materialOf(simulate(seed)), new Dice(seed).fork('property'))).toBeNull();
+    expect(check(materialOf(simulate(seed)), new Random(seed).fork('property'))).toBeNull();
   });
 });
 

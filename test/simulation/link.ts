@@ -5,7 +5,7 @@
  */
 import { MS } from '../../src/time.ts';
 import type { Advert, Claim } from '../../src/wire/packet.ts';
-import type { Dice } from '../support/dice.ts';
+import type { Random } from '../support/random.ts';
 import type { Router } from './router.ts';
 import type { Schedule } from './schedule.ts';
 import type { SentFrame, TruthLog } from './truth.ts';
@@ -29,7 +29,7 @@ export class Link {
   /** copies reach the observer only where it can tell them: IPv4 with counted IP IDs (DESIGN 5.4) */
   readonly observerMayGetCopies: boolean;
   readonly #schedule: Schedule;
-  readonly #random: Dice;
+  readonly #random: Random;
   readonly #truth: TruthLog;
   readonly #routers: Router[] = [];
   /** `a>b`: b does not hear a */
@@ -39,7 +39,7 @@ export class Link {
 
   constructor(
     schedule: Schedule,
-    random: Dice,
+    random: Random,
     truth: TruthLog,
     conditions: LinkConditions,
     observerMayGetCopies: boolean,

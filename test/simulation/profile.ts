@@ -5,7 +5,7 @@
  */
 import { MS, SECOND } from '../../src/time.ts';
 import type { Family } from '../../src/wire/packet.ts';
-import type { Dice } from '../support/dice.ts';
+import type { Random } from '../support/random.ts';
 import type { LinkConditions } from './link.ts';
 import type { Contents, Habits, RouterSettings } from './router.ts';
 
@@ -63,7 +63,7 @@ const HARMLESS_TIMED: readonly TimedFault[] = [
 const HARMLESS_AMBIENT: readonly AmbientFault[] = ['duplication', 'slow', 'reordering'];
 
 /** Which members of one cluster share is drawn, so that every seed is another site. */
-export function drawProfile(random: Dice, site: Site = SITE): Profile {
+export function drawProfile(random: Random, site: Site = SITE): Profile {
   const { contents, family } = random.pick(PROTOCOLS);
   const routers = drawRouters(random.fork('routers'), contents, family, site);
   const healthy = random.chance(HEALTHY_PROBABILITY);
@@ -189,7 +189,7 @@ const FLAVOURS: readonly Habits[] = [
 const HOSTS: readonly number[] = [9, 10, 100, 200];
 
 function drawRouters(
-  random: Dice,
+  random: Random,
   contents: Contents,
   family: Family,
   site: Site,
@@ -223,16 +223,16 @@ function drawRouters(
 }
 
 /** The usual 150/100, equal ones, neighbours, and anything from 1 to 254. */
-function drawPriorities(random: Dice, count: number): number[] {
+function drawPriorities(random: Random, count: number): number[] {
   const usual = [150, 100, 90, 80];
-  const shape = random.next();
+  const shape = random.fraction();
   if (shape < 0.4) return usual;
   if (shape < 0.55) return usual.map(() => 100);
   if (shape < 0.7) return usual.map((_, i) => 101 - i);
   return usual.slice(0, count).map(() => random.whole(1, 254));
 }
 
-function drawConditions(random: Dice, contents: Contents, enabled: ReadonlySet<FaultKind>): LinkConditions {
+function drawConditions(random: Random, contents: Contents, enabled: ReadonlySet<FaultKind>): LinkConditions {
   // A frame's flight must stay well within `grace` (a quarter interval): DESIGN 5.2 takes what comes later than
   // that for deafness, and no switch holds frames for 25 ms. Hence 10 ms at 0.1 s.
   const slowest = Math.min(20 * MS, contents.intervalUs / 10);

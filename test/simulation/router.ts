@@ -7,7 +7,7 @@
  */
 import { MS, SECOND } from '../../src/time.ts';
 import type { Advert, Claim, Family } from '../../src/wire/packet.ts';
-import type { Dice } from '../support/dice.ts';
+import type { Random } from '../support/random.ts';
 import type { Schedule, Timer } from './schedule.ts';
 import type { Ending, TruthLog } from './truth.ts';
 
@@ -56,7 +56,7 @@ export interface RouterSettings {
 
 export interface Surroundings {
   readonly schedule: Schedule;
-  readonly random: Dice;
+  readonly random: Random;
   readonly truth: TruthLog;
   readonly transmit: (sender: Router, packet: Advert | Claim, ipId: number | null) => void;
   readonly addressOrder: (address: string) => number;

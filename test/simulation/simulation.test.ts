@@ -10,7 +10,7 @@ import { env } from 'node:process';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TimelineEvent } from '../../src/events.ts';
 import { plusUs } from '../../src/time.ts';
-import { Dice } from '../support/dice.ts';
+import { Random } from '../support/random.ts';
 import { play, timelineText, withClock } from '../support/segment-player.ts';
 import { checkComplete } from './complete.ts';
 import { checkForm } from './form.ts';
@@ -28,7 +28,7 @@ const applied = new Map<string, number>();
 
 /** The observer is shown the run with the clock read as often as a live pump might. */
 function observe(run: Run): TimelineEvent[] {
-  const random = new Dice(run.seed).fork('clock');
+  const random = new Random(run.seed).fork('clock');
   const step = random.between(20_000, 300_000);
   return play(withClock(run.observations, () => random.between(0.2, 1) * step, plusUs(EPOCH, run.end)));
 }

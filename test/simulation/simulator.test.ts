@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { MS, SECOND } from '../../src/time.ts';
-import { Dice } from '../support/dice.ts';
+import { Random } from '../support/random.ts';
 import { Link } from './link.ts';
 import { type Contents, type Habits, Router, type RouterSettings } from './router.ts';
 import { Schedule } from './schedule.ts';
@@ -41,7 +41,7 @@ class Lab {
       reordering: false,
       observerLoss: 0,
     };
-    this.link = new Link(this.schedule, new Dice(1), this.truth, conditions, true);
+    this.link = new Link(this.schedule, new Random(1), this.truth, conditions, true);
     const names = Object.keys(priorities);
     for (const [i, name] of names.entries()) {
       const settings: RouterSettings = {
@@ -60,7 +60,7 @@ class Lab {
       };
       const router = new Router(settings, {
         schedule: this.schedule,
-        random: new Dice(i),
+        random: new Random(i),
         truth: this.truth,
         transmit: (sender, packet, ipId) => this.link.transmit(sender.name, packet, ipId),
         addressOrder: (address) => names.findIndex((_, n) => address === `10.0.1.${n + 1}`) + 1,

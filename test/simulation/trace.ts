@@ -84,7 +84,7 @@ function frameLines(frame: SentFrame): Line[] {
 function mergeRepeats(lines: readonly Line[]): Line[] {
   const merged: { at: number; text: string; times: number; until: number }[] = [];
   for (const line of lines) {
-    const text = line.text.replace(/ id \d+$/, '');
+    const text = line.text.replace(/ id \d+$/, '').replace(/(CLAIM) .*$/, '$1');
     const last = merged.at(-1);
     if (last !== undefined && last.text === text && / (ADV|CLAIM) /.test(text)) {
       last.times += 1;

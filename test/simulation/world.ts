@@ -5,7 +5,7 @@
 import type { Observation, Segment } from '../../src/observation.ts';
 import { type Instant, instantFromUs, MS, plusUs, SECOND } from '../../src/time.ts';
 import type { Advert } from '../../src/wire/packet.ts';
-import { Dice } from '../support/dice.ts';
+import { Random } from '../support/random.ts';
 import { Link } from './link.ts';
 import {
   drawProfile,
@@ -38,7 +38,7 @@ export interface Run {
 }
 
 export function simulate(seed: number, site?: Site): Run {
-  const random = new Dice(seed);
+  const random = new Random(seed);
   return new World(seed, drawProfile(random.fork('profile'), site), random).run();
 }
 
@@ -50,7 +50,7 @@ export function sinceStart(at: Instant): number {
 class World {
   readonly #seed: number;
   readonly #profile: Profile;
-  readonly #random: Dice;
+  readonly #random: Random;
   readonly #schedule = new Schedule();
   readonly #log = new TruthLog();
   readonly #link: Link;
@@ -61,7 +61,7 @@ class World {
   /** undone at the end of the faults at the latest */
   readonly #undo = new Set<() => void>();
 
-  constructor(seed: number, profile: Profile, random: Dice) {
+  constructor(seed: number, profile: Profile, random: Random) {
     this.#seed = seed;
     this.#profile = profile;
     this.#random = random.fork('faults');
@@ -121,7 +121,7 @@ class World {
 
   #stretch(): number {
     const { contents } = this.#profile;
-    const kind = this.#random.next();
+    const kind = this.#random.fraction();
     if (kind < 0.25) return this.#random.between(0.1, 3) * contents.intervalUs;
     if (kind < 0.6) return this.#random.between(0.7, 4) * silenceLimitUs(contents);
     return this.#random.between(4, 9) * silenceLimitUs(contents);
@@ -369,7 +369,7 @@ class World {
 
   #backgroundTraffic(): Observation[] {
     const traffic: Observation[] = [];
-    const random = new Dice(this.#seed).fork('background');
+    const random = new Random(this.#seed).fork('background');
     for (let at = 0; at < this.#profile.end; at += random.between(20 * MS, 400 * MS)) {
       if (this.#blind.some((span) => span.from <= at && at <= span.to)) continue;
       const addressTalk = random.chance(0.3) ? this.#profile.family : null;

@@ -5,7 +5,7 @@
 import type { EventKind, TimelineEvent } from '../../src/events.ts';
 import type { Observation } from '../../src/observation.ts';
 import { type Instant, MS, plusUs, SECOND } from '../../src/time.ts';
-import type { Dice } from './dice.ts';
+import type { Random } from './random.ts';
 import { copied, detail, doubled, play, thinned, timelineText, withClock } from './segment-player.ts';
 
 export interface Material {
@@ -17,7 +17,7 @@ export interface Material {
 
 export interface Property {
   readonly name: string;
-  readonly check: (material: Material, random: Dice) => string | null;
+  readonly check: (material: Material, random: Random) => string | null;
 }
 
 export const PROPERTIES: readonly Property[] = [
@@ -103,7 +103,7 @@ function masterNamedBy(event: TimelineEvent): unknown {
 
 const LOSSES = [0.005, 0.02];
 
-function checkLoss(material: Material, random: Dice): string | null {
+function checkLoss(material: Material, random: Random): string | null {
   for (const kind of ['split-brain', 'ip-conflict'] as const) {
     if (baseline(material).some((event) => event.kind === kind)) continue;
     for (const share of LOSSES) {

@@ -6,7 +6,7 @@ import { eventJson, type TimelineEvent } from '../../src/events.ts';
 import type { Observation } from '../../src/observation.ts';
 import { Observer } from '../../src/observer/observer.ts';
 import { type Instant, MS, plusUs } from '../../src/time.ts';
-import type { Dice } from './dice.ts';
+import type { Random } from './random.ts';
 
 export function play(observations: Iterable<Observation>): TimelineEvent[] {
   const observer = new Observer();
@@ -46,7 +46,7 @@ export function interleave(one: readonly Observation[], other: readonly Observat
  * Some frames once more, right after themselves or up to 2 ms later, as a mirror port delivers them. Only adverts
  * whose IPv4 ID proves them to be copies: where it is 0 or absent equal bytes prove nothing (DESIGN 5.4).
  */
-export function doubled(observations: readonly Observation[], random: Dice, share: number): Observation[] {
+export function doubled(observations: readonly Observation[], random: Random, share: number): Observation[] {
   const copies = observations
     .filter((o) => o.kind === 'advert' && o.ipId !== null && o.ipId !== 0 && random.chance(share))
     .map((o): Observation => ({ ...o, at: plusUs(o.at, random.chance(0.5) ? 0 : random.whole(1, 2 * MS)) }));
@@ -54,7 +54,7 @@ export function doubled(observations: readonly Observation[], random: Dice, shar
 }
 
 /** Without some of the frames, as a busy capture loses them. */
-export function thinned(observations: readonly Observation[], random: Dice, share: number): Observation[] {
+export function thinned(observations: readonly Observation[], random: Random, share: number): Observation[] {
   return observations.filter((o) => (o.kind !== 'advert' && o.kind !== 'claim') || !random.chance(share));
 }
 
