@@ -58,31 +58,40 @@ export async function readRecordings(
   paths: readonly string[],
   options: RecordingOptions,
 ): Promise<RecordingResult> {
-  if (paths.filter((path) => path === '-').length > 1)
-    throw new Error('-: standard input can be read only once');
-  const recordings: Recording[] = [];
+  if (paths.filter((path) => path === '-').length > 1) throw new Error('-: standard input can be read only once');
+  const sources: RecordingSource[] = [];
   try {
-    for (const path of paths) recordings.push(await open(path));
+    let lanes: Lane[] = [];
+    for (const path of paths) {
+      const lane = await openLane(path);
+      lanes.push(lane);
+      sources.push(lane.source);
+    }
     const walk = new Walk(options);
-    const progress = new Progress(recordings, options.onProgress);
-    if (recordings.length === 1) await walkOne(recordings, walk, progress);
-    else await walkMerged(recordings, walk, progress);
+    const progress = new Progress(sources, options.onProgress);
+    if (lanes.length > 1) {
+      const merging = walkMerged(lanes, walk, progress);
+      lanes = []; // `walkMerged` lets go of each that is through: there may be a hundred rotated files
+      await merging;
+    } else {
+      for (const lane of lanes) await walkAlone(lane, walk, progress);
+    }
     progress.report();
-    return walk.finish(recordings);
+    return walk.result(sources);
   } finally {
-    for (const recording of recordings) recording.source.close();
+    for (const source of sources) source.close();
   }
 }
 
-interface Recording {
+/** One file on its way through. */
+interface Lane {
   readonly source: RecordingSource;
   readonly window: ByteWindow;
   readonly reader: CaptureReader;
   readonly memo: AdvertMemo;
-  readonly problems: RecordingProblem[];
 }
 
-async function open(path: string): Promise<Recording> {
+async function openLane(path: string): Promise<Lane> {
   const window = new ByteWindow(WINDOW_BYTES);
   const source = await openRecording(path, window);
   const reader = openCapture(window);
@@ -90,46 +99,42 @@ async function open(path: string): Promise<Recording> {
     source.close();
     throw unusable(source.name, looksLike(window));
   }
-  return { source, window, reader, memo: new AdvertMemo(), problems: [] };
+  return { source, window, reader, memo: new AdvertMemo() };
 }
 
-async function walkOne(recordings: readonly Recording[], walk: Walk, progress: Progress): Promise<void> {
-  for (const recording of recordings) {
-    do {
-      while (recording.reader.next()) walk.take(recording);
-    } while (await refill(recording, progress));
-  }
+async function walkAlone(lane: Lane, walk: Walk, progress: Progress): Promise<void> {
+  do {
+    while (lane.reader.next()) walk.take(lane);
+  } while (await refill(lane, walk, progress));
 }
 
 /** Always the file whose next frame is the oldest; of equal ones the first given. */
-async function walkMerged(recordings: readonly Recording[], walk: Walk, progress: Progress): Promise<void> {
-  const open: Recording[] = [];
-  for (const recording of recordings) if (await advance(recording, progress)) open.push(recording);
+async function walkMerged(lanes: readonly Lane[], walk: Walk, progress: Progress): Promise<void> {
+  const open: Lane[] = [];
+  for (const lane of lanes) if (await advance(lane, walk, progress)) open.push(lane);
   for (;;) {
     let oldest = open[0];
     if (oldest === undefined) return;
-    for (const recording of open) if (recording.reader.at < oldest.reader.at) oldest = recording;
+    for (const lane of open) if (lane.reader.at < oldest.reader.at) oldest = lane;
     walk.take(oldest);
-    if (!oldest.reader.next() && !(await advance(oldest, progress))) open.splice(open.indexOf(oldest), 1);
+    if (!oldest.reader.next() && !(await advance(oldest, walk, progress))) open.splice(open.indexOf(oldest), 1);
   }
 }
 
-async function advance(recording: Recording, progress: Progress): Promise<boolean> {
+async function advance(lane: Lane, walk: Walk, progress: Progress): Promise<boolean> {
   do {
-    if (recording.reader.next()) return true;
-  } while (await refill(recording, progress));
+    if (lane.reader.next()) return true;
+  } while (await refill(lane, walk, progress));
   return false;
 }
 
-/** False: nothing more will come of this recording. */
-async function refill(recording: Recording, progress: Progress): Promise<boolean> {
-  const { source, window, reader, problems } = recording;
-  if (reader.fault !== null || window.ended) {
-    if (source.problem !== null) problems.push({ file: source.name, ...source.problem });
-    if (reader.fault !== null) problems.push({ file: source.name, ...reader.fault });
+/** False: nothing more will come of this file. */
+async function refill(lane: Lane, walk: Walk, progress: Progress): Promise<boolean> {
+  if (lane.reader.fault !== null || lane.window.ended) {
+    walk.close(lane);
     return false;
   }
-  await source.fill();
+  await lane.source.fill();
   await progress.tick();
   return true;
 }
@@ -142,7 +147,9 @@ class Walk {
   readonly #heard = new Map<Segment, Heard>();
   /** of plain untagged and tagged traffic, by VLAN: what the prefilter lets through most often */
   readonly #trafficDue = new Float64Array(4096).fill(Number.NEGATIVE_INFINITY);
+  readonly #problems: RecordingProblem[] = [];
   readonly #unknownLinkTypes = new Set<number>();
+  #dropped = 0;
   #frames = 0;
   #adverts = 0;
   #claims = 0;
@@ -154,13 +161,13 @@ class Walk {
     this.#order = new TimeOrder(options.onObservation ?? (() => {}));
   }
 
-  take(recording: Recording): void {
-    const { reader, window } = recording;
+  take(lane: Lane): void {
+    const { reader, window } = lane;
     this.#frames++;
     const at = this.#order.admit(reader.at);
     if (at < this.#firstAt) this.#firstAt = at;
 
-    if (reader.linkType !== LINKTYPE_ETHERNET) this.#checkLinkType(recording);
+    if (reader.linkType !== LINKTYPE_ETHERNET) this.#checkLinkType(lane);
     else if (this.#options.onFrame === undefined) {
       const vlan = uninterestingVlan(window.bytes, reader.start, reader.end);
       if (vlan !== MATTERS) {
@@ -170,24 +177,31 @@ class Walk {
     }
 
     const { start, end, linkType, originalLength } = reader;
-    const frame = recording.memo.decode(window.bytes, start, end, linkType, originalLength);
+    const frame = lane.memo.decode(window.bytes, start, end, linkType, originalLength);
     const segment = this.#segments.of(frame.vlans);
     this.#options.onFrame?.(reader.at as Instant, segment, frame);
     this.#observe(at, segment, frame);
   }
 
-  finish(recordings: readonly Recording[]): RecordingResult {
+  /** The file is through. */
+  close({ source, reader }: Lane): void {
+    this.#dropped += reader.dropped;
+    if (source.problem !== null) this.#problems.push({ file: source.name, ...source.problem });
+    if (reader.fault !== null) this.#problems.push({ file: source.name, ...reader.fault });
+  }
+
+  result(sources: readonly RecordingSource[]): RecordingResult {
     this.#order.flush();
     return {
       frames: this.#frames,
       adverts: this.#adverts,
       claims: this.#claims,
       late: this.#order.late,
-      dropped: recordings.reduce((sum, { reader }) => sum + reader.dropped, 0),
+      dropped: this.#dropped,
       firstAt: this.#frames > 0 ? (this.#firstAt as Instant) : null,
       lastAt: this.#frames > 0 ? (this.#order.newest as Instant) : null,
-      bytes: recordings.reduce((sum, { source }) => sum + source.bytesRead, 0),
-      problems: recordings.flatMap(({ problems }) => problems),
+      bytes: sources.reduce((sum, source) => sum + source.bytesRead, 0),
+      problems: this.#problems,
     };
   }
 
@@ -236,12 +250,12 @@ class Walk {
     this.#order.push({ kind: 'traffic', at, segment, addressTalk });
   }
 
-  #checkLinkType({ reader, source, problems }: Recording): void {
+  #checkLinkType({ reader, source }: Lane): void {
     const { linkType } = reader;
     if (isKnownLinkType(linkType) || this.#unknownLinkTypes.has(linkType)) return;
     this.#unknownLinkTypes.add(linkType);
     const message = `frames of link type ${linkType} cannot be decoded`;
-    problems.push({ file: source.name, offset: 0, message });
+    this.#problems.push({ file: source.name, offset: 0, message });
   }
 }
 
@@ -252,13 +266,13 @@ interface Heard {
 }
 
 class Progress {
-  readonly #recordings: readonly Recording[];
+  readonly #sources: readonly RecordingSource[];
   readonly #tell: RecordingOptions['onProgress'];
   #nextAt = 0;
   #ticks = 0;
 
-  constructor(recordings: readonly Recording[], tell: RecordingOptions['onProgress']) {
-    this.#recordings = recordings;
+  constructor(sources: readonly RecordingSource[], tell: RecordingOptions['onProgress']) {
+    this.#sources = sources;
     this.#tell = tell;
   }
 
@@ -273,7 +287,7 @@ class Progress {
   report(): void {
     let bytesRead = 0;
     let total: number | null = 0;
-    for (const { source } of this.#recordings) {
+    for (const source of this.#sources) {
       bytesRead += source.bytesRead;
       total = total === null || source.size === null ? null : total + source.size;
     }

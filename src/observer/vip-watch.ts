@@ -51,6 +51,7 @@ export class VipWatch {
   readonly #reign: () => Reign;
   readonly #ownMac: (master: Speaker, mac: string) => boolean;
   readonly #vips = new Map<string, Vip>();
+  #strangers = 0;
 
   constructor(
     router: RouterView,
@@ -62,6 +63,11 @@ export class VipWatch {
     this.#subjectOf = subjectOf;
     this.#reign = reign;
     this.#ownMac = ownMac;
+  }
+
+  /** No stranger is watched: with nothing in question, no deadline of its own. */
+  get quiet(): boolean {
+    return this.#strangers === 0;
   }
 
   /** Whether a claim of the master's is being waited for. */
@@ -120,7 +126,7 @@ export class VipWatch {
         if (this.#strangerDue(stranger, master) > now) continue;
         if (stranger.condition !== null) {
           this.#router.end(stranger.condition, now);
-          vip.strangers.delete(stranger.mac);
+          this.#release(vip, stranger);
         } else if (master.lastAt > stranger.firstAt && !this.#isSpeakers(stranger.mac, now)) {
           stranger.condition = this.#router.begin(
             'ip-conflict',
@@ -129,7 +135,7 @@ export class VipWatch {
             { subject: vip.subject },
           );
         } else {
-          vip.strangers.delete(stranger.mac);
+          this.#release(vip, stranger);
         }
       }
     }
@@ -167,7 +173,7 @@ export class VipWatch {
       sight.hearsClaims(familyOf(vip.address)) &&
       sight.regainedAt < claimedFrom &&
       !(ours === Number.NEGATIVE_INFINITY && vip.claims.size === 0 && vip.address.startsWith('fe80:'));
-    const stolen = theirs > ours;
+    const stolen = theirs > ours && theirs >= reign.since;
     if (!silent && !stolen) return null;
     const since = stolen ? theirs : reign.since;
     return Math.max(since, silent ? reign.since : since, reign.splitEndedAt) as Instant;
@@ -240,7 +246,12 @@ export class VipWatch {
     if (this.#isSpeakers(mac, at) || this.#ownMac(master, mac)) return;
     if (!this.#reign().settled && [...this.#router.speakers.values()].some((speaker) => speaker.mac === mac))
       return;
+    this.#strangers++;
     vip.strangers.set(mac, { mac, firstAt: at, lastAt: at, condition: null });
+  }
+
+  #release(vip: Vip, stranger: Stranger): void {
+    if (vip.strangers.delete(stranger.mac)) this.#strangers--;
   }
 
   #strangerDue(stranger: Stranger, master: Speaker): number {

@@ -231,6 +231,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   due(now: Instant): number {
     if (this.#retired) return Number.POSITIVE_INFINITY;
     if (this.sight.blind) return Number.POSITIVE_INFINITY; // regaining sight schedules everything anew
+    if (this.steady && this.#claims.quiet) {
+      // by far the most frequent case: adverts came meanwhile, and only the silence limit has moved
+      const next = Math.min(this.#lostDue(), this.#flapping.nextDue());
+      if (next > now) return next;
+    }
     if (this.#takeoverDue() <= now) this.#failover(now);
     this.#rivalries.due(now);
     if (this.#lostDue() <= now) this.#lose(now);
@@ -289,7 +294,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
           severity: begin.severity,
           cluster: begin.cluster,
           subject: begin.subject,
-          summary: summarize(begin.kind, 'end', details, (address) => services.nameOf(this.identity, address)),
+          summary: summarize(begin.kind, 'end', details, (address) =>
+            services.nameOf(this.identity, address),
+          ),
           details,
         },
         begin.id,

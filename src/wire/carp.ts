@@ -15,11 +15,11 @@ import type { Carp, Problem } from './packet.ts';
 /** Null: it is not CARP. */
 export function decodeCarp(ip: IpPacket): Carp | null {
   const { bytes, start } = ip;
-  if (ip.end - start !== LENGTH || ip.capturedEnd - start < 4) return null;
+  if (ip.statedEnd - start !== LENGTH || ip.capturedEnd - start < 4) return null;
   if (u8(bytes, start) !== 0x21 || u8(bytes, start + 3) !== 7) return null;
   const problems: Problem[] = [...ip.problems];
   if (ip.hopLimit !== 255) problems.push('ttl-not-255');
-  if (ip.capturedEnd === ip.end && !hasGoodChecksum(ip)) problems.push('bad-checksum');
+  if (ip.capturedEnd === ip.statedEnd && !hasGoodChecksum(ip)) problems.push('bad-checksum');
   return {
     type: 'carp',
     srcMac: ip.link.srcMacAt >= 0 ? macText(bytes, ip.link.srcMacAt) : '',

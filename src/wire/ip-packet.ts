@@ -33,10 +33,12 @@ export interface IpPacket {
   readonly protocol: number;
   /** inside an IPsec authentication header */
   readonly ah: boolean;
-  /** the upper layer's bytes: `start` to `end` as IP counts them, of which those before `capturedEnd` are there */
+  /** the upper layer's bytes: `start` to `end`, of which those before `capturedEnd` were kept */
   readonly start: number;
   readonly end: number;
   readonly capturedEnd: number;
+  /** the end by the IP header's count, which lies behind `end` in a truncated packet */
+  readonly statedEnd: number;
   /** `truncated`, `cut-by-capture` */
   readonly problems: readonly Problem[];
 }
@@ -58,13 +60,13 @@ export function missingBytes(link: LinkFrame, end: number): Problem | null {
 /** What the upper layer has of a packet that ends at `end` by its own count. */
 export function extentOf(
   link: LinkFrame,
-  end: number,
-): { end: number; capturedEnd: number; problems: readonly Problem[] } {
+  statedEnd: number,
+): Pick<IpPacket, 'end' | 'capturedEnd' | 'statedEnd' | 'problems'> {
   const problems: Problem[] = [];
-  if (end > link.wireEnd) problems.push('truncated');
-  const wireEnd = Math.min(end, link.wireEnd);
-  if (wireEnd > link.capturedEnd) problems.push('cut-by-capture');
-  return { end: wireEnd, capturedEnd: Math.min(wireEnd, link.capturedEnd), problems };
+  if (statedEnd > link.wireEnd) problems.push('truncated');
+  const end = Math.min(statedEnd, link.wireEnd);
+  if (end > link.capturedEnd) problems.push('cut-by-capture');
+  return { end, capturedEnd: Math.min(end, link.capturedEnd), statedEnd, problems };
 }
 
 export const OTHER: Other = Object.freeze({ type: 'other', problems: Object.freeze([]) });

@@ -54,12 +54,16 @@ const ALARMS: readonly EventKind[] = [
 
 /** Where the truth's words and the events' mean different things. */
 const DIFFERENT_WORDS: Readonly<Record<string, string>> = {
-  'x6_vrid_collision config-mismatch': 'the two pairs share no VIP: they are two virtual routers in collision, not one that disagrees',
-  'f2_frr_v3_ipv6 no-master': 'FRR claims the VIP one interval before it speaks: it was held, only not spoken for',
+  'x6_vrid_collision config-mismatch':
+    'the two pairs share no VIP: they are two virtual routers in collision, not one that disagrees',
+  'f2_frr_v3_ipv6 no-master':
+    'FRR claims the VIP one interval before it speaks: it was held, only not spoken for',
   'n1_flood flood': 'forged single adverts are counted, not told',
 };
 
-for (const name of readdirSync(RECORDINGS, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name)) {
+for (const name of readdirSync(RECORDINGS, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name)) {
   describe(name, async () => {
     const truth = JSON.parse(readFileSync(join(RECORDINGS, name, 'truth.json'), 'utf8')) as Truth;
     const events = await timelineOf(join(RECORDINGS, name, 'capture.pcap'));
@@ -78,7 +82,9 @@ for (const name of readdirSync(RECORDINGS, { withFileTypes: true }).filter((entr
       for (const expected of truth.expected) {
         for (const event of events) if (matches(event, expected, addressesOf)) explained.add(event);
       }
-      const unexplained = events.filter((event) => event.phase !== 'end' && ALARMS.includes(event.kind) && !explained.has(event));
+      const unexplained = events.filter(
+        (event) => event.phase !== 'end' && ALARMS.includes(event.kind) && !explained.has(event),
+      );
       expect(unexplained.map(line)).toEqual([]);
     });
 
@@ -90,11 +96,17 @@ for (const name of readdirSync(RECORDINGS, { withFileTypes: true }).filter((entr
 }
 
 /** Whether an event is what the truth expects, dated the same frame. */
-function matches(event: TimelineEvent, expected: Expected, addressesOf: (node: unknown) => readonly string[]): boolean {
+function matches(
+  event: TimelineEvent,
+  expected: Expected,
+  addressesOf: (node: unknown) => readonly string[],
+): boolean {
   const at = (seconds: number) => Math.abs(event.time - Math.round(seconds * 1e6)) <= 1;
-  const within = event.time >= Math.round(expected.t_from * 1e6) - 1 && event.time <= Math.round(expected.t_to * 1e6) + 1;
+  const within =
+    event.time >= Math.round(expected.t_from * 1e6) - 1 && event.time <= Math.round(expected.t_to * 1e6) + 1;
   const { details } = event;
-  const is = (address: string | null | undefined, node: unknown) => typeof address === 'string' && addressesOf(node).includes(address);
+  const is = (address: string | null | undefined, node: unknown) =>
+    typeof address === 'string' && addressesOf(node).includes(address);
   switch (expected.kind) {
     case 'master-elected':
       return event.kind === 'master-seen' && at(expected.t_from) && is(details.master, expected.to);
@@ -108,18 +120,48 @@ function matches(event: TimelineEvent, expected: Expected, addressesOf: (node: u
         Math.abs((event.details.silenceMs ?? 0) - (expected.gap_s ?? 0) * 1000) < 0.01
       );
     case 'split-brain-start':
-      return event.kind === 'split-brain' && event.phase === 'begin' && at(expected.t_from) && event.details.speakers.some((s) => is(s, expected.to));
+      return (
+        event.kind === 'split-brain' &&
+        event.phase === 'begin' &&
+        at(expected.t_from) &&
+        event.details.speakers.some((s) => is(s, expected.to))
+      );
     case 'split-brain-end':
-      return event.kind === 'split-brain' && event.phase === 'end' && within && is(event.details.survivor, expected.survivor);
+      return (
+        event.kind === 'split-brain' &&
+        event.phase === 'end' &&
+        within &&
+        is(event.details.survivor, expected.survivor)
+      );
     case 'brief-overlap':
-      return event.kind === 'overlap' && at(expected.t_from) && is(event.details.holder, expected.from) && is(event.details.claimant, expected.to);
+      return (
+        event.kind === 'overlap' &&
+        at(expected.t_from) &&
+        is(event.details.holder, expected.from) &&
+        is(event.details.claimant, expected.to)
+      );
     case 'missing-garp':
-      return event.kind === 'garp-missing' && event.phase === 'begin' && at(expected.t_from) && is(event.details.holder, expected.to);
+      return (
+        event.kind === 'garp-missing' &&
+        event.phase === 'begin' &&
+        at(expected.t_from) &&
+        is(event.details.holder, expected.to)
+      );
     case 'ip-conflict':
       // four bursts within 30 s of each other are one condition
-      return event.kind === 'ip-conflict' && event.phase === 'begin' && event.time <= Math.round(expected.t_from * 1e6) + 1 && details.otherMac === expected.from;
+      return (
+        event.kind === 'ip-conflict' &&
+        event.phase === 'begin' &&
+        event.time <= Math.round(expected.t_from * 1e6) + 1 &&
+        details.otherMac === expected.from
+      );
     case 'priority-change':
-      return event.kind === 'priority-change' && at(expected.t_from) && event.details.oldPriority === expected.from && event.details.newPriority === expected.to;
+      return (
+        event.kind === 'priority-change' &&
+        at(expected.t_from) &&
+        event.details.oldPriority === expected.from &&
+        event.details.newPriority === expected.to
+      );
     case 'vrid-collision':
       return event.kind === 'vrid-collision' && event.phase === 'begin' && at(expected.t_from);
     case 'config-mismatch':
@@ -129,7 +171,11 @@ function matches(event: TimelineEvent, expected: Expected, addressesOf: (node: u
     case 'invalid-advert':
       return event.kind === 'advert-invalid' && at(expected.t_from) && event.details.source === expected.from;
     case 'advert-gap':
-      return event.kind === 'advert-gap' && at(expected.first_new ?? expected.t_to) && Math.abs(event.details.gapMs - (expected.gap_s ?? 0) * 1000) < 0.01;
+      return (
+        event.kind === 'advert-gap' &&
+        at(expected.first_new ?? expected.t_to) &&
+        Math.abs(event.details.gapMs - (expected.gap_s ?? 0) * 1000) < 0.01
+      );
     default:
       return false;
   }
@@ -138,13 +184,20 @@ function matches(event: TimelineEvent, expected: Expected, addressesOf: (node: u
 /** A node speaks from its IPv4 address, or from a link-local one that its priority-bearing adverts use. */
 function addressBook(truth: Truth, events: readonly TimelineEvent[]): (node: unknown) => readonly string[] {
   // FRR speaks IPv6 from an address of its own, given in the recording's notes as fe80::10N
-  const frr = events.some((event) => event.kind === 'master-seen' && event.details.master.startsWith('fe80::10'));
+  const frr = events.some(
+    (event) => event.kind === 'master-seen' && event.details.master.startsWith('fe80::10'),
+  );
   return (name) => {
     const node = truth.nodes.find((other) => other.name === name);
     if (node === undefined) return [];
     const macs = [`fe80::${linkLocal(node.mac)}`];
     const index = truth.nodes.indexOf(node) + 1;
-    return [node.ip, ...(node.ip6 === undefined ? [] : [node.ip6]), ...macs, ...(frr ? [`fe80::10${index}`] : [])];
+    return [
+      node.ip,
+      ...(node.ip6 === undefined ? [] : [node.ip6]),
+      ...macs,
+      ...(frr ? [`fe80::10${index}`] : []),
+    ];
   };
 }
 
@@ -159,7 +212,9 @@ function linkLocal(mac: string): string {
 async function timelineOf(file: string): Promise<TimelineEvent[]> {
   const observer = new Observer();
   const events: TimelineEvent[] = [];
-  await readRecordings([file], { onObservation: (observation) => events.push(...observer.observe(observation)) });
+  await readRecordings([file], {
+    onObservation: (observation) => events.push(...observer.observe(observation)),
+  });
   return events;
 }
 

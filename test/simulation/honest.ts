@@ -55,7 +55,9 @@ function checkFailover(verdict: Case, event: EventOf<'failover'>, master: string
   verdict.require(first !== undefined, 'honest: failover is dated an advert', event, `none of ${to} then`);
   const old = verdict.run.truth.routerAt(from);
   if (first === undefined || old === undefined) return;
-  const last = lastAdvertBefore(verdict, old, known);
+  // The mastership that the new master's first advert put an end to; a later one of the same router is another
+  // story (what is held back until the virtual router exists is told late).
+  const last = lastAdvertBefore(verdict, old, time + verdict.flightUs);
   const ended = hasEnded(verdict, last, known);
   const excuse = ended ? null : whyUnheard(verdict, old, last?.at ?? 0, known);
   verdict.require(
@@ -119,12 +121,14 @@ function checkCauseIsPossible(verdict: Case, event: EventOf<'failover'>, old: Ro
     return;
   }
   verdict.require(!fault, 'honest: fault means two priorities 0', event, `cause ${cause}`);
-  const silence = msFromUs(Math.max(0, time - last.at));
+  const possible = [last, heard.findLast((a) => a.at <= time)].map((a) =>
+    msFromUs(Math.max(0, time - (a?.at ?? 0))),
+  );
   verdict.require(
-    silenceMs !== null && Math.abs(silenceMs - silence) < 0.01,
+    silenceMs !== null && possible.some((silence) => Math.abs(silenceMs - silence) < 0.01),
     'honest: silenceMs was measured',
     event,
-    `${silenceMs}, but ${silence} ms`,
+    `${silenceMs}, but ${possible.join(' or ')} ms`,
   );
 }
 
@@ -148,7 +152,9 @@ function checkSplitBrain(verdict: Case, event: EventOf<'split-brain'>): void {
     return;
   }
   const from = sinceStart(event.time) - profile.contents.intervalUs - verdict.flightUs;
-  const together = truth.bothMasters(winner.name, loser.name, from, sinceStart(event.detectedAt));
+  // Speakers that reject each other are known by the loser's first advert (DESIGN 5.2): they have just begun.
+  const until = event.details.reason === 'rejects' ? profile.contents.intervalUs : 0;
+  const together = truth.bothMasters(winner.name, loser.name, from, sinceStart(event.detectedAt) + until);
   verdict.require(
     together > profile.conditions.delayMaxUs,
     'honest: split-brain means two masters',
@@ -183,7 +189,7 @@ function checkMasterLost(verdict: Case, event: EventOf<'master-lost'>): void {
   const time = sinceStart(event.time);
   const known = sinceStart(event.detectedAt);
   if (event.phase === 'end') return;
-  const heard = truth.adverts.filter((a) => a.at > time && a.at < known && a.advert.priority > 0);
+  const heard = truth.adverts.filter((a) => !a.copy && a.at > time && a.at < known && a.advert.priority > 0);
   verdict.require(heard.length === 0, 'honest: master-lost means silence', event, `${heard.length} adverts`);
   const patience =
     2 * profile.contents.intervalUs * (profile.enabled.has('mismatch') ? 2 : 1) + verdict.flightUs;
@@ -213,6 +219,8 @@ function checkLostForAReason(verdict: Case, event: EventOf<'master-lost'>): void
   const known = sinceStart(event.detectedAt);
   const next = truth.masterships.find((m) => m.to > known);
   const soon = next !== undefined && next.from <= known + verdict.flightUs;
+  // A router that was started meanwhile may be ready at just that moment.
+  if (soon && truth.starts.some((s) => s.router === next.router && s.at > sinceStart(event.time))) return;
   verdict.require(
     !soon,
     'honest: master-lost is not told of a takeover',
@@ -233,7 +241,7 @@ function checkOverlap(verdict: Case, event: EventOf<'overlap'>): void {
   const from = sinceStart(event.time) - verdict.run.profile.contents.intervalUs - verdict.flightUs;
   const together = truth.bothMasters(holder.name, claimant.name, from, sinceStart(event.detectedAt));
   verdict.require(
-    together > 0,
+    together >= 0,
     'honest: overlap means two masters',
     event,
     `${holder.name} and ${claimant.name} never were`,
@@ -271,7 +279,7 @@ function checkIpConflict(verdict: Case, event: EventOf<'ip-conflict'>): void {
   const both =
     other !== undefined &&
     holding !== undefined &&
-    truth.bothMasters(other.name, holding.name, time - verdict.flightUs, time) > 0;
+    truth.bothMasters(other.name, holding.name, time - verdict.flightUs, time) >= 0;
   verdict.require(both, 'honest: ip-conflict means two masters', event, `${otherMac} beside ${holder}`);
 }
 

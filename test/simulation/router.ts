@@ -124,6 +124,7 @@ export class Router {
     this.#ipId = 0;
     this.#paused = false;
     this.#masterIntervalUs = this.#contents.intervalUs;
+    this.#world.truth.started(this.name, this.#world.schedule.now);
     this.#becomeBackup();
   }
 
@@ -151,6 +152,7 @@ export class Router {
 
   recover(): void {
     if (this.#state !== 'fault') return;
+    this.#world.truth.started(this.name, this.#world.schedule.now);
     this.#becomeBackup();
   }
 

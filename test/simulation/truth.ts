@@ -39,6 +39,12 @@ export interface Note {
   readonly text: string;
 }
 
+/** A router became a backup that waits: it was started, or recovered from a fault. */
+export interface Start {
+  readonly router: string;
+  readonly at: number;
+}
+
 interface Open {
   readonly router: string;
   readonly from: number;
@@ -49,8 +55,13 @@ export class TruthLog {
   readonly pauses: Pause[] = [];
   readonly frames: SentFrame[] = [];
   readonly notes: Note[] = [];
+  readonly starts: Start[] = [];
   readonly #masters = new Map<string, Open>();
   readonly #stopped = new Map<string, Open>();
+
+  started(router: string, at: number): void {
+    this.starts.push({ router, at });
+  }
 
   began(router: string, at: number): void {
     this.#masters.set(router, { router, from: at });
@@ -105,6 +116,7 @@ export class Truth {
   readonly pauses: readonly Pause[];
   readonly frames: readonly SentFrame[];
   readonly notes: readonly Note[];
+  readonly starts: readonly Start[];
   /** adverts of the routers as they were captured, copies included */
   readonly adverts: readonly CapturedAdvert[];
   readonly #byAddress = new Map<string, RouterSettings>();
@@ -116,6 +128,7 @@ export class Truth {
     this.pauses = log.pauses;
     this.frames = log.frames;
     this.notes = log.notes;
+    this.starts = log.starts;
     for (const router of routers) {
       this.#byAddress.set(router.address, router);
       this.#advertsByRouter.set(router.name, []);
@@ -142,9 +155,9 @@ export class Truth {
     return this.pauses.some((pause) => pause.router === router && pause.from <= to && pause.to >= from);
   }
 
-  /** The longest stretch within [from, to] in which both were master. */
+  /** The longest stretch within [from, to] in which both were master, 0 for a mere instant, -1 for never. */
   bothMasters(one: string, other: string, from: number, to: number): number {
-    let longest = 0;
+    let longest = -1;
     for (const a of this.masteredIn(one, from, to)) {
       for (const b of this.masteredIn(other, from, to)) {
         const together = Math.min(a.to, b.to, to) - Math.max(a.from, b.from, from);

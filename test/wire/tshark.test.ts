@@ -57,7 +57,10 @@ describe.each(RECORDINGS)('%s', (name) => {
 function checkAdvert(recording: string, row: Row, frame: Frame, advert: Advert): void {
   const isWrong = (field: string) => KNOWN_WRONG.some((w) => w.recording === recording && w.field === field);
   const text = (field: string) => row.get(field) ?? '';
-  const list = (field: string) => text(field).split(',').filter((item) => item !== '');
+  const list = (field: string) =>
+    text(field)
+      .split(',')
+      .filter((item) => item !== '');
   const isIpv6 = text('ipv6.src') !== '';
   const isV2 = text('vrrp.version') === '2';
   const expected = {
@@ -122,11 +125,15 @@ function checkClaim(row: Row, frame: Frame, claim: Claim): void {
   }
   expect(claim.mac).toBe(row.get('arp.src.hw_mac'));
   expect(claim.form).toBe(row.get('arp.opcode') === '2' ? 'arp-reply' : 'arp-request');
-  expect(claim.gratuitous).toBe(row.get('arp.isgratuitous') === '1' || row.get('eth.dst') === 'ff:ff:ff:ff:ff:ff');
+  expect(claim.gratuitous).toBe(
+    row.get('arp.isgratuitous') === '1' || row.get('eth.dst') === 'ff:ff:ff:ff:ff:ff',
+  );
 }
 
 function tsharkRows(name: string): ReadonlyMap<number, Row> {
-  const [header = '', ...lines] = readFileSync(recordingPath(name, 'tshark.tsv'), 'utf8').trimEnd().split('\n');
+  const [header = '', ...lines] = readFileSync(recordingPath(name, 'tshark.tsv'), 'utf8')
+    .trimEnd()
+    .split('\n');
   const fields = header.split('\t');
   return new Map(
     lines.map((line) => {

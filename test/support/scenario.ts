@@ -1,0 +1,334 @@
+/**
+ * Scenario texts: stories of a segment that anybody who knows keepalived can read, and write in two minutes.
+ *
+ * A file holds steps: commands, a line `----`, and the events that follow from them. Within a step commands are
+ * played in order of their times, so that series of several nodes interleave. Times are seconds since the start.
+ *
+ *   let vrid=51 version=2 interval=1000 vips=10.0.0.100 auth=secret   what adverts say from here on
+ *   node d 10.0.0.4                                                    beside a, b, c, d (10.0.0.1 …)
+ *   adverts a 0..10 priority=100          one every interval, first at 0, last not after 10
+ *   advert a 10.5 priority=0              one advert; `copy` sends the same frame once more
+ *   claim a 10.6 [vip=…] [form=arp-reply] from a node's own MAC; `claim vmac` from the virtual router MAC
+ *                                          `ipid=1` restarts the identification, `skip=1` leaves one number out
+ *   invalid a 3 problem=ttl-not-255       an advert that every receiver drops
+ *   carp 3..20                            a CARP speaker on the same number, one a second
+ *   talk 3                                somebody's ordinary ARP request
+ *   blind 3 reason=link-down | sight 9    the capture cannot see; it sees again
+ *   clock 14.5                            time passes
+ *   configured cluster=web vrid=51 vips=… nodes=a,b [unicast]   before the first command that takes time
+ *
+ * Any `let` setting may also stand on an advert (`mac=`, `src=`, `segment=` too). Addresses and MACs of nodes show
+ * as their names in the events.
+ */
+
+import type { TimelineEvent } from '../../src/events.ts';
+import type { Observation, Segment } from '../../src/observation.ts';
+import { familyOf } from '../../src/observer/addresses.ts';
+import { DEFAULT_THRESHOLDS, type ObserverConfiguration } from '../../src/observer/configuration.ts';
+import { Observer } from '../../src/observer/observer.ts';
+import { instantFromUs, MS, SECOND } from '../../src/time.ts';
+import { type Advert, INVALIDATING, type Problem } from '../../src/wire/packet.ts';
+
+/** Plays a scenario and answers it with the events that really followed. */
+export function playScenario(text: string): string {
+  const scenario = new Scenario();
+  const out: string[] = [];
+  for (const block of steps(text)) {
+    out.push(...block.head, '----', ...scenario.play(block.head), '');
+  }
+  return `${out.join('\n').trimEnd()}\n`;
+}
+
+function steps(text: string): { head: string[] }[] {
+  const blocks: { head: string[] }[] = [];
+  let head: string[] = [];
+  let inEvents = false;
+  for (const line of text.split('\n')) {
+    if (line === '----') {
+      blocks.push({ head });
+      head = [];
+      inEvents = true;
+    } else if (inEvents && line === '') {
+      inEvents = false;
+    } else if (!inEvents) {
+      head.push(line);
+    }
+  }
+  if (head.some((line) => line.trim() !== ''))
+    throw new Error(`commands after the last ----: ${head.join(' / ')}`);
+  return blocks;
+}
+
+type Settings = Readonly<Record<string, string>>;
+
+class Scenario {
+  readonly #segments = new Map<string, Segment>();
+  readonly #names = new Map<string, string>();
+  readonly #addresses = new Map<string, string>();
+  readonly #ipIds = new Map<string, number>();
+  #settings: Settings = {
+    vrid: '51',
+    version: '2',
+    interval: '1000',
+    priority: '100',
+    vips: '10.0.0.100',
+    auth: '',
+    segment: 'eth0',
+  };
+  #configuration: ObserverConfiguration | null = null;
+  #observer: Observer | null = null;
+
+  constructor() {
+    for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) this.#node(name, `10.0.0.${i + 1}`);
+  }
+
+  play(lines: readonly string[]): string[] {
+    const observations: { readonly o: Observation; readonly order: number }[] = [];
+    for (const line of lines) {
+      const command = line.replace(/#.*/, '').trim();
+      if (command === '') continue;
+      for (const o of this.#expand(command)) observations.push({ o, order: observations.length });
+    }
+    observations.sort((x, y) => x.o.at - y.o.at || x.order - y.order);
+    this.#observer ??= new Observer(
+      this.#configuration === null ? {} : { configuration: this.#configuration },
+    );
+    const events: string[] = [];
+    for (const { o } of observations)
+      for (const event of this.#observer.observe(o)) events.push(this.#show(event));
+    return events.length === 0 ? ['(nothing)'] : events;
+  }
+
+  #expand(command: string): Observation[] {
+    const [verb = '', ...words] = command.split(/\s+/);
+    const plain = words.filter((word) => !word.includes('='));
+    const settings: Settings = {
+      ...this.#settings,
+      ...Object.fromEntries(
+        words.filter((word) => word.includes('=')).map((word) => word.split('=', 2) as [string, string]),
+      ),
+    };
+    const [first = '', second = ''] = plain;
+    switch (verb) {
+      case 'let':
+        this.#settings = settings;
+        return [];
+      case 'node':
+        this.#node(first, second);
+        return [];
+      case 'configured':
+        this.#configure(settings, plain.includes('unicast'));
+        return [];
+      case 'adverts':
+      case 'advert':
+        return times(second, settings).flatMap((at) =>
+          this.#advert(first, at, settings, plain.includes('copy')),
+        );
+      case 'invalid':
+        return times(second, settings).flatMap((at) =>
+          this.#advert(first, at, { ...settings, valid: 'no' }, false),
+        );
+      case 'claim':
+        return this.#claim(first, Number(second), settings);
+      case 'carp':
+        return times(first, { ...settings, interval: '1000' }).map((at) => ({
+          kind: 'carp',
+          at: us(at),
+          segment: this.#segment(settings),
+          carp: {
+            type: 'carp',
+            srcMac: '02:00:00:00:00:cc',
+            family: 'ipv4',
+            src: '10.0.0.200',
+            vhid: Number(settings.vrid),
+            advSkew: 0,
+            problems: [],
+          },
+        }));
+      case 'talk':
+        return [
+          { kind: 'traffic', at: us(Number(first)), segment: this.#segment(settings), addressTalk: 'ipv4' },
+        ];
+      case 'blind':
+      case 'sight':
+        return [
+          {
+            kind: 'sight',
+            at: us(Number(first)),
+            capture: settings.segment?.split('.')[0] ?? '',
+            seeing: verb === 'sight',
+            reason: settings.reason ?? 'unknown',
+            dropped: settings.dropped === undefined ? null : Number(settings.dropped),
+          },
+        ];
+      case 'clock':
+        return [{ kind: 'clock', at: us(Number(first)) }];
+      default:
+        throw new Error(`unknown command: ${command}`);
+    }
+  }
+
+  #advert(node: string, at: number, settings: Settings, copy: boolean): Observation[] {
+    const src = settings.src ?? this.#address(node);
+    const next = (this.#ipIds.get(src) ?? 0) + (copy ? 0 : 1 + Number(settings.skip ?? 0));
+    const ipId = settings.ipid === 'none' ? null : Number(settings.ipid ?? next);
+    if (ipId !== null) this.#ipIds.set(src, ipId);
+    const family = familyOf(src);
+    const version = Number(settings.version);
+    const problem = settings.problem as Problem | undefined;
+    const advert: Advert = {
+      type: 'advert',
+      srcMac: settings.mac === undefined ? mac(node) : mac(settings.mac),
+      family,
+      src,
+      dst: settings.dst ?? (family === 'ipv4' ? '224.0.0.18' : 'ff02::12'),
+      ttl: 255,
+      ah: settings.auth === 'ah',
+      version,
+      vrid: Number(settings.vrid),
+      priority: Number(settings.priority),
+      intervalMs: Number(settings.interval),
+      authType: version === 2 ? (settings.auth === '' ? 0 : settings.auth === 'ah' ? 2 : 1) : null,
+      authData:
+        version === 2 && settings.auth !== '' && settings.auth !== 'ah' ? (settings.auth ?? '') : null,
+      hmac: settings.auth === 'hmac',
+      vips: (settings.vips ?? '').split(',').filter((vip) => vip !== ''),
+      checksum: (settings.checksum ?? 'ok') as Advert['checksum'],
+      problems: problem === undefined ? [] : [problem],
+      valid: problem === undefined || !INVALIDATING.has(problem),
+    };
+    return [{ kind: 'advert', at: us(at), segment: this.#segment(settings), advert, ipId }];
+  }
+
+  #claim(node: string, at: number, settings: Settings): Observation[] {
+    const from =
+      node === 'vmac' ? `00:00:5e:00:01:${Number(settings.vrid).toString(16).padStart(2, '0')}` : mac(node);
+    const form = (settings.form ?? 'arp-request') as 'arp-request' | 'arp-reply' | 'na';
+    const addresses = (settings.vip ?? settings.vips ?? '').split(',');
+    return addresses.map((address) => ({
+      kind: 'claim',
+      at: us(at),
+      segment: this.#segment(settings),
+      claim: {
+        type: 'claim',
+        mac: from,
+        srcMac: from,
+        family: familyOf(address),
+        address: this.#addresses.get(address) ?? address,
+        form,
+        gratuitous: form !== 'arp-reply',
+        problems: [],
+      },
+    }));
+  }
+
+  #configure(settings: Settings, unicast: boolean): void {
+    const nodes = (settings.nodes ?? 'a,b').split(',');
+    this.#configuration = {
+      thresholds: DEFAULT_THRESHOLDS,
+      clusters: [
+        ...(this.#configuration?.clusters ?? []),
+        {
+          name: settings.cluster ?? 'web',
+          nodes: nodes.map((name) => ({ name: `host-${name}`, addresses: [this.#address(name)] })),
+          virtualRouters: [
+            {
+              vrid: Number(settings.vrid),
+              segment: null,
+              vips: (settings.vips ?? '').split(','),
+              nodes: nodes.map((name) => `host-${name}`),
+              unicast,
+            },
+          ],
+        },
+      ],
+    };
+  }
+
+  #node(name: string, address: string): void {
+    this.#addresses.set(name, address);
+    this.#names.set(address, name);
+    this.#names.set(mac(name), `mac-of-${name}`);
+  }
+
+  #address(node: string): string {
+    const address = this.#addresses.get(node);
+    if (address === undefined) throw new Error(`unknown node ${node}`);
+    return address;
+  }
+
+  #segment(settings: Settings): Segment {
+    const name = settings.segment ?? 'eth0';
+    let segment = this.#segments.get(name);
+    if (segment === undefined) {
+      segment = { name, capture: name.split('.')[0] ?? name };
+      this.#segments.set(name, segment);
+    }
+    return segment;
+  }
+
+  /** `when (known) severity kind phase subject: summary {details that matter}` */
+  #show(event: TimelineEvent): string {
+    const known = event.detectedAt === event.time ? '' : ` (known ${seconds(event.detectedAt)})`;
+    const phase = event.phase === 'instant' ? '' : ` ${event.phase}`;
+    const cluster = event.cluster === null ? '' : ` [${event.cluster}]`;
+    const text = `${seconds(event.time)}${known} ${event.severity} ${event.kind}${phase} ${event.subject}${cluster}: ${event.summary}${details(event)}`;
+    let named = text;
+    for (const [address, name] of this.#names) {
+      named = named.replaceAll(
+        new RegExp(`(?<![\\d.:])${address.replaceAll('.', '\\.')}(?![\\d.])`, 'g'),
+        name,
+      );
+    }
+    return named;
+  }
+}
+
+function details(event: TimelineEvent): string {
+  const d = event.details;
+  const shown: Record<string, unknown> =
+    event.kind === 'failover'
+      ? {
+          cause: d.cause,
+          silenceMs: d.silenceMs,
+          darkMs: d.darkMs?.join('..'),
+          claimMs: d.claimMs,
+          fault: d.fault || undefined,
+          blindMs: d.blindMs,
+        }
+      : event.kind === 'advert-gap'
+        ? { missed: d.missed, lostBy: d.lostBy }
+        : event.kind === 'overlap'
+          ? { overlapMs: d.overlapMs }
+          : event.kind === 'master-lost' && event.phase === 'begin'
+            ? { reason: d.reason, blindMs: d.blindMs }
+            : {};
+  const parts = Object.entries(shown).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key}=${String(value)}`],
+  );
+  return parts.length === 0 ? '' : ` {${parts.join(' ')}}`;
+}
+
+/** `3`, or `3..10` in steps of the interval. */
+function times(span: string, settings: Settings): number[] {
+  const [from = '', to] = span.split('..');
+  if (to === undefined) return [Number(from)];
+  const every = Number(settings.every ?? settings.interval) * MS;
+  const all: number[] = [];
+  for (let at = Number(from) * SECOND; at <= Number(to) * SECOND + 1; at += every) all.push(at / SECOND);
+  return all;
+}
+
+function mac(node: string): string {
+  if (node.includes(':')) return node;
+  const number = [...node].reduce((sum, letter) => sum + letter.charCodeAt(0) - 96, 0);
+  return `02:00:00:00:00:${number.toString(16).padStart(2, '0')}`;
+}
+
+function us(at: number) {
+  return instantFromUs(Math.round(at * SECOND));
+}
+
+function seconds(at: number): string {
+  return (at / SECOND).toFixed(3);
+}
