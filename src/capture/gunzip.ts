@@ -5,7 +5,6 @@
  * regular file is then unpacked a second time up to that write, and from there byte by byte. Of a pipe the last
  * 16 KiB before the damage are lost.
  */
-import { once } from 'node:events';
 import { createGunzip, type Gunzip } from 'node:zlib';
 
 export async function* gunzip(
@@ -73,24 +72,35 @@ class Inflater {
   error: string | null = null;
   readonly #gunzip: Gunzip = createGunzip({ chunkSize: 64 * 1024 });
   #unpacked: Uint8Array[] = [];
+  /** ends the wait for the write or end under way; zlib forgets to call back for one that fails */
+  #settle: () => void = () => {};
 
   constructor() {
     this.#gunzip.on('data', (chunk: Uint8Array) => this.#unpacked.push(chunk));
+    this.#gunzip.on('end', () => this.#settle());
     this.#gunzip.on('error', (error) => {
       this.error ??= error.message;
+      this.#settle();
     });
   }
 
   async write(slice: Uint8Array): Promise<Uint8Array[]> {
-    await new Promise<void>((resolve) => this.#gunzip.write(slice, () => resolve()));
+    await this.#settled(() => this.#gunzip.write(slice, () => this.#settle()));
     if (this.error === null) this.taken += slice.length;
     return this.#take();
   }
 
   async end(): Promise<Uint8Array[]> {
-    this.#gunzip.end();
-    await once(this.#gunzip, 'end').catch(() => {}); // rejects on `error`, which is kept above
+    await this.#settled(() => this.#gunzip.end());
     return this.#take();
+  }
+
+  async #settled(start: () => void): Promise<void> {
+    if (this.error !== null) return;
+    await new Promise<void>((resolve) => {
+      this.#settle = resolve;
+      start();
+    });
   }
 
   #take(): Uint8Array[] {

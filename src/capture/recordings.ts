@@ -58,10 +58,11 @@ export async function readRecordings(
   paths: readonly string[],
   options: RecordingOptions,
 ): Promise<RecordingResult> {
-  if (paths.filter((path) => path === '-').length > 1) throw new Error('-: standard input can be read only once');
+  if (paths.filter((path) => path === '-').length > 1)
+    throw new Error('-: standard input can be read only once');
   const sources: RecordingSource[] = [];
   try {
-    let lanes: Lane[] = [];
+    const lanes: Lane[] = [];
     for (const path of paths) {
       const lane = await openLane(path);
       lanes.push(lane);
@@ -69,13 +70,9 @@ export async function readRecordings(
     }
     const walk = new Walk(options);
     const progress = new Progress(sources, options.onProgress);
-    if (lanes.length > 1) {
-      const merging = walkMerged(lanes, walk, progress);
-      lanes = []; // `walkMerged` lets go of each that is through: there may be a hundred rotated files
-      await merging;
-    } else {
-      for (const lane of lanes) await walkAlone(lane, walk, progress);
-    }
+    const [first] = lanes;
+    if (first !== undefined && lanes.length === 1) await walkAlone(first, walk, progress);
+    else await walkMerged(lanes, walk, progress);
     progress.report();
     return walk.result(sources);
   } finally {
@@ -108,16 +105,21 @@ async function walkAlone(lane: Lane, walk: Walk, progress: Progress): Promise<vo
   } while (await refill(lane, walk, progress));
 }
 
-/** Always the file whose next frame is the oldest; of equal ones the first given. */
-async function walkMerged(lanes: readonly Lane[], walk: Walk, progress: Progress): Promise<void> {
-  const open: Lane[] = [];
-  for (const lane of lanes) if (await advance(lane, walk, progress)) open.push(lane);
+/**
+ * Always the file whose next frame is the oldest; of equal ones the first given. Takes out of `open` what is
+ * through: there may be a hundred rotated files.
+ */
+async function walkMerged(open: Lane[], walk: Walk, progress: Progress): Promise<void> {
+  for (const lane of [...open]) {
+    if (!(await advance(lane, walk, progress))) open.splice(open.indexOf(lane), 1);
+  }
   for (;;) {
     let oldest = open[0];
     if (oldest === undefined) return;
     for (const lane of open) if (lane.reader.at < oldest.reader.at) oldest = lane;
     walk.take(oldest);
-    if (!oldest.reader.next() && !(await advance(oldest, walk, progress))) open.splice(open.indexOf(oldest), 1);
+    if (!oldest.reader.next() && !(await advance(oldest, walk, progress)))
+      open.splice(open.indexOf(oldest), 1);
   }
 }
 

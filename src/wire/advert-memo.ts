@@ -35,7 +35,8 @@ export class AdvertMemo {
     const view = this.#view;
     const isIpv4 = u8(bytes, ipAt) === 0x45;
     const ipEnd = isIpv4 ? ipAt + u16(bytes, ipAt + 2) : ipAt + 40 + u16(bytes, ipAt + 4);
-    if (ipEnd > end || ipEnd - start > FRAME_MAX) return decodeFrame(bytes, start, end, linkType, originalLength);
+    if (ipEnd > end || ipEnd - start > FRAME_MAX)
+      return decodeFrame(bytes, start, end, linkType, originalLength);
 
     const first = slotOf(view, start, ipAt, isIpv4);
     let known = this.#known[first];

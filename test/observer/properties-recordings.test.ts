@@ -8,7 +8,10 @@ import { type Material, PROPERTIES } from '../support/observer-properties.ts';
 import { Random } from '../support/random.ts';
 
 const folder = new URL('../recordings/', import.meta.url);
-const names = readdirSync(folder).sort();
+const names = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name)
+  .sort();
 
 const read = new Map<string, Promise<Material>>();
 

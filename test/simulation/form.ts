@@ -71,7 +71,7 @@ const NEEDS: Partial<Record<EventKind, readonly FaultKind[]>> = {
   'config-changed': ['mismatch'],
   'priority-change': ['priority'],
   'capture-degraded': ['blind'],
-  // An advert late by 0.75 intervals: lost by our port, muted, stopped, or repelled and back again.
+  // An advert late by 0.75 intervals: lost by our port, muted, stopped, repelled, or down and up again in no time.
   'advert-gap': [
     'observer-loss',
     'junk',
@@ -82,6 +82,8 @@ const NEEDS: Partial<Record<EventKind, readonly FaultKind[]>> = {
     'partition',
     'loss',
     'loss-burst',
+    'crash',
+    'everybody-down',
   ],
 };
 

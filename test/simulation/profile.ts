@@ -34,6 +34,7 @@ export type AmbientFault = (typeof AMBIENT_FAULTS)[number];
 export type FaultKind = TimedFault | AmbientFault;
 
 export interface Profile {
+  readonly site: Site;
   readonly contents: Contents;
   readonly family: Family;
   readonly routers: readonly RouterSettings[];
@@ -79,6 +80,7 @@ export function drawProfile(random: Random, site: Site = SITE): Profile {
   // Speakers that rejected each other may stay silent for 30 s before their split-brain is over (DESIGN 5.2).
   const tail = 8 * limitUs + (enabled.has('mismatch') ? 40 * SECOND : 6 * SECOND);
   return {
+    site,
     contents,
     family,
     routers,

@@ -58,6 +58,6 @@ export class Case {
 }
 
 export function vrSubject(run: Run): string {
-  const { family, routers } = run.profile;
-  return `vr:sim/${family}/${routers[0]?.vrid ?? 0}`;
+  const { family, site } = run.profile;
+  return `vr:sim/${family}/${site.vrid}`;
 }

@@ -258,18 +258,17 @@ class World {
 
   /** Adverts of the VRID that every router rejects: they mute a keepalived master (recording x28). */
   #junk(lasting: number): void {
-    const { contents, family, routers } = this.#profile;
-    const vrid = routers[0]?.vrid ?? 0;
+    const { contents, family, routers, site } = this.#profile;
     const advert: Advert = {
       type: 'advert',
       srcMac: '02:42:0a:00:00:42',
       family,
-      src: family === 'ipv4' ? '10.0.0.66' : 'fe80::66',
+      src: family === 'ipv4' ? `10.0.${site.subnet}.66` : `fe80::${site.subnet}:66`,
       dst: family === 'ipv4' ? '224.0.0.18' : 'ff02::12',
       ttl: 64,
       ah: false,
       version: contents.version,
-      vrid,
+      vrid: site.vrid,
       priority: 1,
       intervalMs: contents.intervalUs / MS,
       authType: contents.version === 2 ? 0 : null,

@@ -128,6 +128,7 @@ const DEADLINES: ReadonlySet<EventKind> = new Set<EventKind>([
   'garp-missing',
   'ip-conflict',
   'rogue-speaker',
+  'capture-degraded', // several virtual routers silent at once are a blind observer
 ]);
 /** Of these, what begins (or happens) was on the wire; only ends may be dated later. */
 const AFTERWARDS_US = 26 * 3_600 * SECOND;

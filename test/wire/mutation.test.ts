@@ -23,7 +23,7 @@ import { forSeeds, fuzzRounds, type Random } from './fuzz.ts';
 
 describe('mutated frames', () => {
   it('decode to something well-formed, whatever lies around them', () => {
-    forSeeds(fuzzRounds(20_000), (random) => {
+    forSeeds(fuzzRounds(5000), (random) => {
       const bytes = mutated(random, anyFrame(random));
       const linkType = random.chance(0.8) ? 1 : random.pick([0, 12, 101, 108, 113, 228, 229, 276, 9999]);
       const originalLength = random.chance(0.7) ? bytes.length : random.int(200);
@@ -45,7 +45,7 @@ describe('mutated frames', () => {
 
   it('the prefilter only ever rejects what decodes to plain `other`', () => {
     let rejected = 0;
-    forSeeds(fuzzRounds(20_000), (random) => {
+    forSeeds(fuzzRounds(5000), (random) => {
       const bytes = mutated(random, anyFrame(random));
       const vlan = uninterestingVlan(bytes, 0, bytes.length);
       if (vlan === MATTERS) return;
@@ -57,11 +57,11 @@ describe('mutated frames', () => {
         packet: { type: 'other', problems: [] },
       });
     });
-    expect(rejected).toBeGreaterThan(1000);
+    expect(rejected).toBeGreaterThan(500);
   });
 
   it('memo and decode say the same', () => {
-    forSeeds(fuzzRounds(200), (random) => {
+    forSeeds(fuzzRounds(50), (random) => {
       const memo = new AdvertMemo();
       const speakers = Array.from({ length: 1 + random.int(6) }, () => anySpec(random));
       let buffer: Bytes = new Uint8Array(2048);
@@ -149,7 +149,7 @@ function expectWellFormed(frame: Frame): void {
 
 const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]{2,39}|::ffff:\d{1,3}(\.\d{1,3}){3})$/;
 
-export function anySpec(random: Random): AdvertSpec {
+function anySpec(random: Random): AdvertSpec {
   const isIpv6 = random.chance(0.3);
   const version = random.chance(0.5) ? 2 : 3;
   const host = 1 + random.int(250);

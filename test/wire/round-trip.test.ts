@@ -6,7 +6,7 @@ import { advertFrame, arpFrame, type Bytes, carpFrame, neighbourFrame } from '..
 import { forSeeds, fuzzRounds, type Random } from './fuzz.ts';
 
 it('adverts', () => {
-  forSeeds(fuzzRounds(3000), (random) => {
+  forSeeds(fuzzRounds(1000), (random) => {
     const version = random.pick([2, 3]);
     const isIpv6 = random.chance(0.4);
     const checksums =
