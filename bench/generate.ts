@@ -70,7 +70,7 @@ export function writeMixed(path: string, bytes: number): readonly ScriptedFailov
   const ours = Math.floor(bytes / averageRecord / 5_000);
 
   const script: Outage[] = [];
-  for (let at = 8; at < ours - 60; at += 160) {
+  for (let at = 8; at < ours - 60; at += 330) {
     script.push({ at: START + at * SECOND, cause: CAUSES[script.length % CAUSES.length] ?? 'silence' });
   }
   const truth: ScriptedFailover[] = [];

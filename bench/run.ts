@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type ScriptedFailover, writeAdverts, writeMixed } from './generate.ts';
 import { type Cost, measure, median } from './measure.ts';
@@ -96,7 +96,7 @@ interface Program {
   readonly target?: { readonly ratio: number; readonly sense: 'at least' };
 }
 
-/** Kept between runs, under a name that changes with the generator. */
+/** Kept between runs, under a name that changes with the generator; what an older one wrote goes. */
 function generated(name: string, write: (path: string) => readonly ScriptedFailover[]): Input {
   const version = createHash('sha256')
     .update(readFileSync(`${here}generate.js`))
@@ -106,6 +106,7 @@ function generated(name: string, write: (path: string) => readonly ScriptedFailo
   const path = `${cache}${name}-${version}.pcap`;
   const truthPath = `${path}.truth.json`;
   if (!existsSync(truthPath)) {
+    for (const old of readdirSync(cache)) if (old.startsWith(`${name}-`)) rmSync(cache + old);
     console.error(`writing ${path}`);
     writeFileSync(truthPath, JSON.stringify(write(path)));
   }

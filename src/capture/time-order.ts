@@ -15,8 +15,8 @@ export class TimeOrder {
   /** the newest time admitted */
   newest = Number.NEGATIVE_INFINITY;
   readonly #deliver: (observation: Observation) => void;
-  /** a ring: those held back, oldest at `#head` */
-  readonly #held: (Observation | null)[] = new Array(HELD_MAX).fill(null);
+  /** a ring: those held back, oldest at `#head`; its size is a power of two and grows as needed */
+  #held: (Observation | null)[] = new Array(512).fill(null);
   #head = 0;
   #count = 0;
   #delivered = Number.NEGATIVE_INFINITY;
@@ -37,14 +37,16 @@ export class TimeOrder {
 
   /** Takes an observation with an admitted time, and delivers those that nothing can precede any more. */
   push(observation: Observation): void {
-    if (this.#count === HELD_MAX) this.#deliverOldest();
-    let place = this.#count++;
-    for (; place > 0; place--) {
-      const before = this.#held[(this.#head + place - 1) & (HELD_MAX - 1)];
+    if (this.#count === this.#held.length) this.#makeRoom();
+    const held = this.#held;
+    const mask = held.length - 1;
+    let place = this.#head + this.#count++;
+    for (; place > this.#head; place--) {
+      const before = held[(place - 1) & mask];
       if (!before || before.at <= observation.at) break;
-      this.#held[(this.#head + place) & (HELD_MAX - 1)] = before;
+      held[place & mask] = before;
     }
-    this.#held[(this.#head + place) & (HELD_MAX - 1)] = observation;
+    held[place & mask] = observation;
 
     const due = this.newest - WINDOW_US;
     while (this.#count > 0) {
@@ -59,10 +61,24 @@ export class TimeOrder {
     while (this.#count > 0) this.#deliverOldest();
   }
 
+  #makeRoom(): void {
+    const held = this.#held;
+    if (held.length === HELD_MAX) {
+      this.#deliverOldest();
+      return;
+    }
+    this.#held = [
+      ...held.slice(this.#head),
+      ...held.slice(0, this.#head),
+      ...new Array(held.length).fill(null),
+    ];
+    this.#head = 0;
+  }
+
   #deliverOldest(): void {
     const oldest = this.#held[this.#head];
     this.#held[this.#head] = null;
-    this.#head = (this.#head + 1) & (HELD_MAX - 1);
+    this.#head = (this.#head + 1) & (this.#held.length - 1);
     this.#count--;
     if (!oldest) return;
     this.#delivered = oldest.at;

@@ -9,13 +9,14 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import type { DecodeOptions } from './decode.ts';
 import { Output, OutputClosed, UsageError } from './output.ts';
+import { RECORD_WITH } from './record-with.ts';
 import type { ReplayOptions } from './replay.ts';
 
 const output = new Output();
 
 const program = new Command('vipwatch')
   .description(
-    'Watches a LAN segment for keepalived (VRRP) failovers: who held the virtual IP, when and why it moved,\nand for how long it was dark.',
+    'Watches a LAN segment for keepalived (VRRP) failovers: who held the virtual IP, when and why it moved, and for how long it was dark.',
   )
   .version(versionOfPackage(), '-V, --version', 'print the version')
   .helpOption('-h, --help', 'print this help')
@@ -31,7 +32,7 @@ Examples:
   vipwatch decode segment.pcap                 every advert and claim, one a line
 
 How to record one:
-  tcpdump -i eth0 -w segment.pcap 'ip proto 112 or ip6 proto 112 or arp or icmp6'`,
+  ${RECORD_WITH}`,
   );
 
 program

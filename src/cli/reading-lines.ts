@@ -1,12 +1,10 @@
 /** What was read and what it cannot tell, for the end of a replay. Pure. */
 
 import { type Instant, MS } from '../time.ts';
+import { RECORD_WITH } from './record-with.ts';
 import { countsText } from './recording.ts';
 import type { Reading } from './replay.ts';
 import { type Clock, duration, plural } from './terminal.ts';
-
-const RECORD_WITH =
-  "tcpdump -i eth0 -w segment.pcap 'ip proto 112 or ip proto 51 or ip6 proto 112 or arp or (icmp6 and ip6[40] == 136) or (vlan and (ip proto 112 or ip proto 51 or ip6 proto 112 or arp))'";
 
 export function* readingLines(reading: Reading, clock: Clock): Generator<string> {
   const { firstAt, lastAt, adverts, late, dropped, problems, frames } = reading;

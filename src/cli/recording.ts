@@ -1,7 +1,7 @@
 /** What `replay` and `decode` have in common: reading files with progress, and saying what was wrong with them. */
 import { type RecordingOptions, type RecordingResult, readRecordings } from '../capture/recordings.ts';
 import { type Output, UsageError } from './output.ts';
-import { duration, plural } from './terminal.ts';
+import { plural } from './terminal.ts';
 
 const PROGRESS_AFTER_MS = 1_000;
 
@@ -55,8 +55,8 @@ export async function read(
 function progressText(bytesRead: number, total: number | null, elapsedMs: number): string {
   const megabytes = `${(bytesRead / 1e6).toFixed(0)} MB`;
   if (total === null || total === 0) return `read ${megabytes} …`;
-  const left = bytesRead === 0 ? '' : `, ${duration((elapsedMs * (total - bytesRead)) / bytesRead)} to go`;
-  return `read ${megabytes} of ${(total / 1e6).toFixed(0)} MB (${Math.floor((100 * bytesRead) / total)} %${left})`;
+  const left = (elapsedMs * (total - bytesRead)) / Math.max(1, bytesRead);
+  return `read ${megabytes} of ${(total / 1e6).toFixed(0)} MB (${Math.floor((100 * bytesRead) / total)} %, ${Math.ceil(left / 1_000)} s to go)`;
 }
 
 /** `90 frames, 56 adverts, 14 claims` */

@@ -17,70 +17,90 @@ export interface DeadlineOwner {
 }
 
 interface Entry {
-  readonly at: number;
+  at: number;
   readonly owner: DeadlineOwner;
 }
 
 export class Deadlines {
+  /** the earliest deadline, Infinity without one */
+  next = Number.POSITIVE_INFINITY;
   readonly #heap: Entry[] = [];
-
-  /** The earliest deadline, Infinity without one. */
-  get next(): number {
-    return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
-  }
 
   /** Makes sure that `owner` is asked at `at` at the latest. */
   ensure(owner: DeadlineOwner, at: number): void {
     if (at >= owner.scheduledAt || at === Number.POSITIVE_INFINITY) return;
     owner.scheduledAt = at;
-    this.#push({ at, owner });
+    this.#heap.push({ at, owner });
+    this.#rise(this.#heap.length - 1);
+    this.next = this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
   }
 
   /** Asks the owner of the earliest deadline. */
   fire(): void {
-    const entry = this.#pop();
+    const entry = this.#heap[0];
     if (entry === undefined) return;
     const { at, owner } = entry;
-    if (owner.scheduledAt !== at) return; // superseded by an earlier entry that was asked since
-    owner.scheduledAt = Number.POSITIVE_INFINITY;
-    this.ensure(owner, owner.due(at as Instant));
+    if (owner.scheduledAt !== at) {
+      this.#removeFirst(); // superseded by an earlier entry that was asked since
+    } else {
+      owner.scheduledAt = Number.POSITIVE_INFINITY;
+      this.#ask(entry, owner.due(at as Instant));
+    }
+    this.next = this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
   }
 
-  #before(a: Entry, b: Entry): boolean {
-    return a.at < b.at || (a.at === b.at && a.owner.ordinal < b.owner.ordinal);
+  /** The entry serves again where it can: most owners only name a later instant. */
+  #ask(entry: Entry, again: number): void {
+    const { owner } = entry;
+    if (this.#heap[0] !== entry) {
+      this.ensure(owner, again); // somebody due at the same instant came in before: superseded, dropped later
+    } else if (again < owner.scheduledAt) {
+      owner.scheduledAt = again;
+      entry.at = again;
+      this.#sink(entry);
+    } else {
+      this.#removeFirst(); // nothing more to ask, or the owner has made sure of an earlier instant itself
+    }
   }
 
-  #push(entry: Entry): void {
+  #removeFirst(): void {
+    const last = this.#heap.pop();
+    if (last !== undefined && this.#heap.length > 0) this.#sink(last);
+  }
+
+  #rise(place: number): void {
     const heap = this.#heap;
-    let i = heap.length;
-    heap.push(entry);
+    const entry = heap[place];
+    if (entry === undefined) return;
+    let i = place;
     while (i > 0) {
       const parent = (i - 1) >> 1;
       const above = heap[parent];
-      if (above === undefined || !this.#before(entry, above)) break;
+      if (above === undefined || !before(entry, above)) break;
       heap[i] = above;
       i = parent;
     }
     heap[i] = entry;
   }
 
-  #pop(): Entry | undefined {
+  /** Puts an entry in the first place, and where it belongs from there. */
+  #sink(entry: Entry): void {
     const heap = this.#heap;
-    const top = heap[0];
-    const last = heap.pop();
-    if (top === undefined || last === undefined || heap.length === 0) return top;
     let i = 0;
     for (;;) {
       const left = heap[2 * i + 1];
-      const right = heap[2 * i + 2];
       if (left === undefined) break;
-      const child = right !== undefined && this.#before(right, left) ? 2 * i + 2 : 2 * i + 1;
-      const below = heap[child];
-      if (below === undefined || !this.#before(below, last)) break;
+      const right = heap[2 * i + 2];
+      const rightFirst = right !== undefined && before(right, left);
+      const below = rightFirst ? right : left;
+      if (!before(below, entry)) break;
       heap[i] = below;
-      i = child;
+      i = rightFirst ? 2 * i + 2 : 2 * i + 1;
     }
-    heap[i] = last;
-    return top;
+    heap[i] = entry;
   }
+}
+
+function before(a: Entry, b: Entry): boolean {
+  return a.at < b.at || (a.at === b.at && a.owner.ordinal < b.owner.ordinal);
 }

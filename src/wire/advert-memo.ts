@@ -10,7 +10,6 @@
  * Limits: Ethernet with up to 2 tags, frames of up to 256 bytes, 4,096 of them, a newer one in an older one's
  * place.
  */
-import { u8, u16 } from './bytes.ts';
 import { decodeFrame } from './frame.ts';
 import { PROTOCOL_VRRP } from './ip-packet.ts';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, LINKTYPE_ETHERNET } from './link.ts';
@@ -27,14 +26,13 @@ export class AdvertMemo {
 
   /** As `decodeFrame`. */
   decode(bytes: Uint8Array, start: number, end: number, linkType: number, originalLength: number): Frame {
+    const view = this.#viewOf(bytes);
     const isWhole = linkType === LINKTYPE_ETHERNET && end - start === originalLength;
-    const ipAt = isWhole ? plainAdvertAt(bytes, start, end) : 0;
+    const ipAt = isWhole ? plainAdvertAt(view, start, end) : 0;
     if (ipAt === 0) return decodeFrame(bytes, start, end, linkType, originalLength);
 
-    if (bytes !== this.#bytes) this.#lookAt(bytes);
-    const view = this.#view;
-    const isIpv4 = u8(bytes, ipAt) === 0x45;
-    const ipEnd = isIpv4 ? ipAt + u16(bytes, ipAt + 2) : ipAt + 40 + u16(bytes, ipAt + 4);
+    const isIpv4 = view.getUint8(ipAt) === 0x45;
+    const ipEnd = isIpv4 ? ipAt + view.getUint16(ipAt + 2) : ipAt + 40 + view.getUint16(ipAt + 4);
     if (ipEnd > end || ipEnd - start > FRAME_MAX)
       return decodeFrame(bytes, start, end, linkType, originalLength);
 
@@ -52,7 +50,7 @@ export class AdvertMemo {
         return frame;
       }
     }
-    return { vlans: known.vlans, ipId: isIpv4 ? u16(bytes, ipAt + 4) : null, packet: known.advert };
+    return { vlans: known.vlans, ipId: isIpv4 ? view.getUint16(ipAt + 4) : null, packet: known.advert };
   }
 
   /** Two places a hash; when both are taken they go by turns. */
@@ -63,9 +61,12 @@ export class AdvertMemo {
     return first ^ this.#way;
   }
 
-  #lookAt(bytes: Uint8Array): void {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  #viewOf(bytes: Uint8Array): DataView {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.#view;
   }
 }
 
@@ -74,15 +75,13 @@ interface Known {
   readonly advert: Advert;
 }
 
-/** By who speaks for what: source MAC, source address, and the start of the message with VRID and priority. */
+/** By who speaks for what: source MAC, VLAN if any, source address, and the start of the message with the VRID. */
 function slotOf(view: DataView, start: number, ipAt: number, isIpv4: boolean): number {
-  let hash = Math.imul(view.getInt32(start + 8), 0x9e3779b1);
-  hash ^= Math.imul(view.getInt32(ipAt + (isIpv4 ? 12 : 20)), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);
-  hash ^= Math.imul(view.getInt32(ipAt + (isIpv4 ? 20 : 40)), 0x27d4eb2f);
-  hash ^= view.getInt32(ipAt - 4); // the VLAN, if any
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return (hash ^ (hash >>> 13)) & (SLOTS - 1);
+  const mac = Math.imul(view.getInt32(start + 8, true), 0x9e3779b1);
+  const vlan = Math.imul(view.getInt32(ipAt - 4, true), 0xc2b2ae35);
+  const source = Math.imul(view.getInt32(ipAt + (isIpv4 ? 12 : 20), true), 0x85ebca6b);
+  const message = Math.imul(view.getInt32(ipAt + (isIpv4 ? 20 : 40), true), 0x27d4eb2f);
+  return (mac ^ vlan ^ source ^ message) >>> (32 - SLOT_BITS);
 }
 
 /**
@@ -102,12 +101,12 @@ function holds(
   let word = wordsAt;
   let at = start + 6;
   if (isIpv4) {
-    for (; at < ipAt + 4; at += 4) if (words[word++] !== view.getInt32(at)) return false;
-    if (words[word++] !== view.getInt32(ipAt + 6)) return false;
+    for (; at < ipAt + 4; at += 4) if (words[word++] !== view.getInt32(at, true)) return false;
+    if (words[word++] !== view.getInt32(ipAt + 6, true)) return false;
     at = ipAt + 12;
   }
-  for (; at < ipEnd - 4; at += 4) if (words[word++] !== view.getInt32(at)) return false;
-  return words[word] === view.getInt32(ipEnd - 4);
+  for (; at < ipEnd - 4; at += 4) if (words[word++] !== view.getInt32(at, true)) return false;
+  return words[word] === view.getInt32(ipEnd - 4, true);
 }
 
 function copyWords(
@@ -122,30 +121,32 @@ function copyWords(
   let word = wordsAt;
   let at = start + 6;
   if (isIpv4) {
-    for (; at < ipAt + 4; at += 4) words[word++] = view.getInt32(at);
-    words[word++] = view.getInt32(ipAt + 6);
+    for (; at < ipAt + 4; at += 4) words[word++] = view.getInt32(at, true);
+    words[word++] = view.getInt32(ipAt + 6, true);
     at = ipAt + 12;
   }
-  for (; at < ipEnd - 4; at += 4) words[word++] = view.getInt32(at);
-  words[word] = view.getInt32(ipEnd - 4);
+  for (; at < ipEnd - 4; at += 4) words[word++] = view.getInt32(at, true);
+  words[word] = view.getInt32(ipEnd - 4, true);
 }
 
 /** Where the IP header starts, if a VRRP header follows it directly; 0 otherwise. */
-function plainAdvertAt(bytes: Uint8Array, start: number, end: number): number {
+function plainAdvertAt(view: DataView, start: number, end: number): number {
   let at = start + 14;
-  let type = u16(bytes, at - 2);
+  if (at + 28 > end) return 0;
+  let type = view.getUint16(start + 12);
   for (let tags = 0; tags < 2 && (type === 0x8100 || type === 0x88a8); tags++) {
     at += 4;
-    type = u16(bytes, at - 2);
+    type = view.getUint16(at - 2);
   }
   if (type === ETHERTYPE_IPV4) {
-    const isPlain = u8(bytes, at) === 0x45 && u8(bytes, at + 9) === PROTOCOL_VRRP && at + 28 <= end;
+    const isPlain = at + 28 <= end && view.getUint8(at) === 0x45 && view.getUint8(at + 9) === PROTOCOL_VRRP;
     return isPlain ? at : 0;
   }
-  return type === ETHERTYPE_IPV6 && u8(bytes, at + 6) === PROTOCOL_VRRP && at + 48 <= end ? at : 0;
+  return type === ETHERTYPE_IPV6 && at + 48 <= end && view.getUint8(at + 6) === PROTOCOL_VRRP ? at : 0;
 }
 
-const SLOTS = 4096;
+const SLOT_BITS = 12;
+const SLOTS = 1 << SLOT_BITS;
 /** up to the end of the IP packet */
 const FRAME_MAX = 256;
 const WORDS_MAX = FRAME_MAX / 4;

@@ -19,6 +19,7 @@ import { sinceStart } from './world.ts';
 const REJECTED_SILENCE_US = 30 * SECOND;
 
 export function checkComplete(verdict: Case): void {
+  for (const event of verdict.vrEvents) if (event.kind === 'failover') checkToldCause(verdict, event);
   const stretches = calmStretches(verdict);
   for (const stretch of stretches) checkStretch(verdict, stretch);
   for (const [i, after] of stretches.entries()) {
@@ -140,6 +141,26 @@ function inside(event: TimelineEvent, from: number, to: number): boolean {
   return sinceStart(event.time) > from && sinceStart(event.time) <= to;
 }
 
+/**
+ * The cause of every failover told, amid whatever faults, where the frames decide it: the old master was not heard
+ * again until the failover was known, and we could see all the time.
+ */
+function checkToldCause(verdict: Case, failover: EventOf<'failover'>): void {
+  const { truth } = verdict.run;
+  const { from, to } = failover.details;
+  const router = truth.routerAt(from);
+  const time = sinceStart(failover.time);
+  const first = truth.adverts.find((a) => a.at === time && a.advert.src === to);
+  const all = truth.advertsOf(router?.name ?? '').filter((a) => !a.copy);
+  const old = all.filter((a) => a.at <= time);
+  const last = old.at(-1);
+  if (first === undefined || last === undefined || rejectEachOther(first.advert, last.advert)) return;
+  const known = sinceStart(failover.detectedAt);
+  if (all.some((a) => a.at > time && a.at <= known) || verdict.isBlindIn(last.at - verdict.limitUs, known))
+    return;
+  checkCause(verdict, failover, old, last, first);
+}
+
 /** DESIGN 5.1's table, from frames whose senders' fate is known. */
 function checkCause(
   verdict: Case,
@@ -249,8 +270,9 @@ function checkSplitBrains(verdict: Case): void {
   }
 }
 
-/** Regularly: no advert was late by more than a quarter interval, so that no rule may think it gone. */
+/** Regularly: no advert was late by more than a fifth of an interval, so that no rule may think it gone. */
 const REGULAR = 1.2;
+const ADVERTS_EACH = 4;
 
 function checkSplitBrainTold(
   verdict: Case,
@@ -261,18 +283,30 @@ function checkSplitBrainTold(
 ): void {
   const { truth, profile } = verdict.run;
   const begin = Math.max(from + graceUs(profile.contents) + verdict.flightUs, profile.observerStartsAt);
-  const within = (m: Mastership) =>
-    truth.advertsOf(m.router).filter((a) => !a.copy && a.advert.priority > 0 && a.at >= begin && a.at <= to);
-  const sides = [within(one), within(other)] as const;
+  const regular = (m: Mastership) =>
+    regularStretches(
+      truth
+        .advertsOf(m.router)
+        .filter((a) => !a.copy && a.advert.priority > 0 && a.at >= begin && a.at <= to),
+    );
+  for (const ones of regular(one)) {
+    for (const others of regular(other)) checkBothSpokeTold(verdict, [ones, others]);
+  }
+}
+
+/** Both spoke regularly; where they did so at the same time, and for long enough, a split-brain is open. */
+function checkBothSpokeTold(verdict: Case, sides: readonly (readonly CapturedAdvert[])[]): void {
   const start = Math.max(...sides.map((side) => side[0]?.at ?? Number.POSITIVE_INFINITY));
   const end = Math.min(...sides.map((side) => side.at(-1)?.at ?? 0));
-  if (!sides.every((side) => speaksRegularly(side, start, end)) || verdict.isBlindIn(from, end)) return;
-  const [a, b] = sides.map((side) => side.find((captured) => captured.at >= start));
-  if (a === undefined || b === undefined) return;
+  const common = sides.map((side) => side.filter((a) => a.at >= start && a.at <= end));
+  const [a, b] = common.map((side) => side[0]);
+  if (a === undefined || b === undefined || common.some((side) => side.length < ADVERTS_EACH)) return;
+  if (verdict.isBlindIn(start - verdict.limitUs, end)) return;
   const [winner, loser] = outranks(verdict, a.advert, b.advert.priority, b.advert.src) ? [a, b] : [b, a];
   if (somebodyOutranks(verdict, winner, start, end)) return;
   verdict.applies('complete: split-brain');
-  const deadline = fourthAdvertAt(sides, start) + 2.5 * profile.contents.intervalUs;
+  const fourth = Math.max(...common.map((side) => side[ADVERTS_EACH - 1]?.at ?? end));
+  const deadline = fourth + 2.5 * a.advert.intervalMs * MS;
   const told = verdict.vrEvents.some((event) => {
     if (event.kind !== 'split-brain' || event.phase !== 'begin') return false;
     const { speakers } = event.details;
@@ -286,22 +320,20 @@ function checkSplitBrainTold(
   }
 }
 
-/** At least four adverts in [start, end], none of them late, all of one priority. */
-function speaksRegularly(adverts: readonly CapturedAdvert[], start: number, end: number): boolean {
-  const common = adverts.filter((a) => a.at >= start && a.at <= end);
-  const first = common[0];
-  if (first === undefined || common.length < 4) return false;
-  return common.every((a, i) => {
-    const before = common[i - 1];
-    const onTime = before === undefined || a.at - before.at <= REGULAR * a.advert.intervalMs * MS;
-    return onTime && a.advert.priority === first.advert.priority;
-  });
-}
-
-function fourthAdvertAt(sides: readonly (readonly CapturedAdvert[])[], start: number): number {
-  return Math.max(
-    ...sides.map((side) => side.filter((a) => a.at >= start)[3]?.at ?? Number.POSITIVE_INFINITY),
-  );
+/** Cut where an advert was late, the priority changed, or the settings did. */
+function regularStretches(adverts: readonly CapturedAdvert[]): CapturedAdvert[][] {
+  const stretches: CapturedAdvert[][] = [];
+  for (const captured of adverts) {
+    const stretch = stretches.at(-1);
+    const last = stretch?.at(-1);
+    const goesOn =
+      last !== undefined &&
+      last.advert === captured.advert &&
+      captured.at - last.at <= REGULAR * captured.advert.intervalMs * MS;
+    if (goesOn) stretch?.push(captured);
+    else stretches.push([captured]);
+  }
+  return stretches;
 }
 
 /** With three masters, each loser stands against the highest speaker (DESIGN 5.2). */

@@ -4,7 +4,7 @@
  * for a whole run.
  */
 import type { EventOf } from '../../src/events.ts';
-import { msFromUs } from '../../src/time.ts';
+import { MS, msFromUs, SECOND } from '../../src/time.ts';
 import type { FaultKind } from './profile.ts';
 import type { RouterSettings } from './router.ts';
 import type { CapturedAdvert, Mastership } from './truth.ts';
@@ -233,6 +233,19 @@ function checkMasterLost(verdict: Case, event: EventOf<'master-lost'>): void {
     );
   }
   checkLostForAReason(verdict, event);
+  checkWaited(verdict, event);
+}
+
+/** Not before the limit that the last advert implies: 3 intervals and a skew, or the skew alone after a priority 0. */
+function checkWaited(verdict: Case, event: EventOf<'master-lost'>): void {
+  const time = sinceStart(event.time);
+  const last = verdict.run.truth.adverts.findLast((a) => a.at <= time)?.advert;
+  if (last === undefined) return;
+  const intervalUs = last.intervalMs * MS;
+  const skewUs = last.version === 2 ? SECOND : intervalUs;
+  const limit = last.priority === 0 ? skewUs : 3 * intervalUs + skewUs;
+  const waited = event.detectedAt - event.time;
+  verdict.require(waited >= limit, 'honest: master-lost waits its limit', event, `${waited} µs of ${limit}`);
 }
 
 /**
@@ -322,7 +335,13 @@ function checkVipMoved(verdict: Case, event: EventOf<'vip-moved'>): void {
 function checkGarpMissing(verdict: Case, event: EventOf<'garp-missing'>): void {
   const known = sinceStart(event.detectedAt);
   const vip = event.subject.split('/').at(-1);
-  const { holderMac } = event.details;
+  const { holderMac, lastClaimMac } = event.details;
+  verdict.require(
+    lastClaimMac !== holderMac,
+    'honest: garp-missing is about another MAC',
+    event,
+    `the last claim was by ${lastClaimMac}, the holder's own`,
+  );
   let last = { at: -1, mac: '' };
   for (const { packet, capturedAt } of verdict.run.truth.frames) {
     if (packet.type !== 'claim' || packet.address !== vip) continue;

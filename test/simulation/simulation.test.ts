@@ -8,17 +8,11 @@
  */
 import { env } from 'node:process';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { TimelineEvent } from '../../src/events.ts';
-import { plusUs } from '../../src/time.ts';
-import { Random } from '../support/random.ts';
-import { play, timelineText, withClock } from '../support/segment-player.ts';
-import { checkComplete } from './complete.ts';
-import { checkForm } from './form.ts';
-import { checkHonest } from './honest.ts';
+import { timelineText } from '../support/segment-player.ts';
+import { judge, observe } from './judge.ts';
 import { PAST_FAILURES } from './past-failures.ts';
 import { failureText } from './trace.ts';
-import { Case } from './verdict.ts';
-import { EPOCH, type Run, simulate } from './world.ts';
+import { simulate } from './world.ts';
 
 const one = env.VIPWATCH_SEED;
 const count = Number(env.VIPWATCH_SEEDS ?? 50);
@@ -26,20 +20,10 @@ const seeds = one === undefined ? Array.from({ length: count }, (_, i) => i + 1)
 
 const applied = new Map<string, number>();
 
-/** The observer is shown the run with the clock read as often as a live pump might. */
-function observe(run: Run): TimelineEvent[] {
-  const random = new Random(run.seed).fork('clock');
-  const step = random.between(20_000, 300_000);
-  return play(withClock(run.observations, () => random.between(0.2, 1) * step, plusUs(EPOCH, run.end)));
-}
-
-function judge(seed: number): void {
+function check(seed: number): void {
   const run = simulate(seed);
   const events = observe(run);
-  const verdict = new Case(run, events);
-  checkForm(verdict);
-  checkHonest(verdict);
-  checkComplete(verdict);
+  const verdict = judge(run, events);
   if (timelineText(observe(simulate(seed))) !== timelineText(events)) {
     verdict.fail('deterministic', run.end, 'a second run of the seed gave other bytes');
   }
@@ -48,11 +32,11 @@ function judge(seed: number): void {
 }
 
 describe('simulated segments', () => {
-  it.each(seeds)('seed %i', (seed) => judge(seed));
+  it.each(seeds)('seed %i', (seed) => check(seed));
 });
 
 describe.runIf(one === undefined)('seeds that once failed', () => {
-  it.each(PAST_FAILURES)('seed $seed: $reason', ({ seed }) => judge(seed));
+  it.each(PAST_FAILURES)('seed $seed: $reason', ({ seed }) => check(seed));
 });
 
 /** A check that never applies proves nothing: these must have had something to check. */
