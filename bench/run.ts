@@ -184,7 +184,7 @@ async function compare(
   }
 
   console.log(title);
-  console.log(row('', 'wall s', 'user+sys s', 'peak MB', 'runs', 'beside ours', 'target'));
+  console.log(row('', 'wall s', 'user+sys s', 'peak MB', 'runs', 'x wall', 'x cpu', 'target'));
   const own = median(costs.get(ours) ?? []);
   for (const [program, list] of costs) {
     const cost = median(list);
@@ -200,7 +200,8 @@ async function compare(
         cost.cpuS.toFixed(2),
         cost.peakMb.toFixed(0),
         String(list.length),
-        program === ours ? '1' : ratio.toFixed(2),
+        ratio.toFixed(2),
+        (cost.cpuS / own.cpuS).toFixed(2),
         `${target}: ${met ? 'met' : 'MISSED'}`,
       ),
     );
@@ -208,5 +209,5 @@ async function compare(
 }
 
 function row(name: string, ...cells: readonly string[]): string {
-  return `  ${name.padEnd(44)}${cells.map((cell, i) => (i === 5 ? `  ${cell}` : cell.padStart(12))).join('')}`;
+  return `  ${name.padEnd(44)}${cells.map((cell, i) => (i === 6 ? `  ${cell}` : cell.padStart(11))).join('')}`;
 }

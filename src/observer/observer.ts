@@ -16,13 +16,14 @@ import type {
 } from '../observation.ts';
 import type { Sample } from '../samples.ts';
 import type { Instant } from '../time.ts';
-import { type Advert, type Family, INVALIDATING } from '../wire/packet.ts';
+import type { Advert, Family } from '../wire/packet.ts';
 import { AddressBook, addressKey } from './address-book.ts';
 import { addressRank, familyOf } from './addresses.ts';
 import { Collisions } from './collisions.ts';
 import { DEFAULT_CONFIGURATION, type ObserverConfiguration, type Thresholds } from './configuration.ts';
 import { type DeadlineOwner, Deadlines } from './deadlines.ts';
 import { Absence, ClaimedRouters, RogueSpeakers } from './expectations.ts';
+import { InvalidAdverts } from './invalid-adverts.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { Telling } from './router-view.ts';
 import { SampleTaker } from './sample-taker.ts';
@@ -85,7 +86,7 @@ export class Observer implements RouterServices {
   readonly #claimed: ClaimedRouters;
   readonly #absences: Absence[] = [];
   readonly #samples: SampleTaker | null;
-  readonly #invalid = new RateLimit(1, SPEAKERS_MAX);
+  readonly #invalid = new InvalidAdverts(({ segment, at }) => this.newSource(segment, at) > 0);
   readonly #newSources = new RateLimit(NEW_SOURCES_A_MINUTE, SPEAKERS_MAX);
   readonly #vipMoves = new RateLimit(VIP_MOVES_A_MINUTE, SPEAKERS_MAX);
   readonly #otherMoves = new RateLimit(OTHER_MOVES_A_MINUTE, SPEAKERS_MAX);
@@ -181,14 +182,14 @@ export class Observer implements RouterServices {
       }
     }
     this.#frame(segment, at);
-    const slot = this.#slot(segment, advert);
     if (!advert.valid) {
-      this.#invalidAdvert(observation, slot);
+      this.#invalidAdvert(observation);
       return;
     }
+    const slot = this.#slot(segment, advert);
     const router = this.#routerOf(slot, advert, at);
+    if (!router.hear(observation)) return;
     for (const other of slot.routers) if (other !== router) other.rejected(at);
-    router.hear(observation);
     const speaker = router.speakers.get(advert.src);
     if (speaker !== undefined) {
       this.#voices.set(speaker.advert, { slot, router, speaker });
@@ -197,22 +198,23 @@ export class Observer implements RouterServices {
     if (slot.routers.length > 1) this.#collisions.heard(slot, router, advert, at);
   }
 
-  #invalidAdvert({ advert, at, segment }: AdvertObservation, slot: Slot): void {
-    for (const router of slot.routers) router.rejected(at);
-    const reason = advert.problems.find((problem) => INVALIDATING.has(problem)) ?? 'invalid';
-    const key = `${segment.name}|${advert.src}|${reason}`;
-    if (!this.#invalid.has(key) && this.newSource(segment, at) === 0) return;
-    const count = this.#invalid.take(key, at);
-    if (count === 0) return;
-    const configured = this.configuredFor(segment, advert.vrid, advert.vips, true);
-    const details = { reason, source: advert.src, count };
+  #invalidAdvert(observation: AdvertObservation): void {
+    const { advert, at, segment } = observation;
+    const { family, vrid, src, vips } = advert;
+    const group = groupOf(advert);
+    for (const router of this.#slots.get(slotKey(segment, family, vrid, group))?.routers ?? [])
+      router.rejected(at);
+    const told = this.#invalid.heard(observation);
+    if (told === null) return;
+    const configured = this.configuredFor(segment, vrid, vips, true);
+    const details = { ...told, source: src };
     this.timeline.publish(
       this.timeline.draft('instant', {
         kind: 'advert-invalid',
         time: at,
         severity: this.foreign(configured) ? 'info' : 'warning',
         cluster: configured?.cluster.name ?? null,
-        subject: routerSubject(slot),
+        subject: routerSubject({ segment, family, vrid, group }),
         summary: summarize('advert-invalid', 'instant', details, (address) => address),
         details,
       }) as unknown as Draft,
@@ -439,7 +441,7 @@ export class Observer implements RouterServices {
   }
 
   ensure(owner: DeadlineOwner, at: number): void {
-    this.#deadlines.ensure(owner, at);
+    this.#deadlines.ensure(owner, Math.max(at, this.timeline.now));
   }
 
   draft<K extends EventKind>(

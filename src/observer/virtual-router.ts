@@ -71,6 +71,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   #splitEndedAt = Number.NEGATIVE_INFINITY;
   #takeover: Takeover | null = null;
   #lost: Condition<'master-lost'> | null = null;
+  /** whose priority 0 the last advert was */
+  #resigned: Speaker | null = null;
   /** the first claim since the last advert by a speaker or the virtual MAC: somebody is about to speak */
   #claimInSilenceAt: Instant | null = null;
   /** whether others fell silent too is not known before */
@@ -173,8 +175,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     return true;
   }
 
-  /** A valid advert of one of this virtual router's speakers. */
-  hear(observation: AdvertObservation): void {
+  /** A valid advert of one of this virtual router's speakers. False: a mirror's copy of the last one. */
+  hear(observation: AdvertObservation): boolean {
     const { at, advert, ipId } = observation;
     let speaker = this.speakers.get(advert.src);
     let previously: Previously | null = null;
@@ -186,7 +188,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       this.#services.speakerMet(this, speaker);
       this.#settings.met(speaker, at);
     } else if (this.#isEcho(speaker, observation)) {
-      return;
+      return false;
     } else {
       if (!this.exists && at - speaker.firstAt >= graceUs(speaker)) this.#comeIntoExistence();
       previously = this.#whatWasKnown(speaker, at);
@@ -201,6 +203,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#lostNotBefore = Number.NEGATIVE_INFINITY;
     this.#claims.masterSpoke(at);
     this.#reschedule();
+    return true;
   }
 
   /** A claim of one of this virtual router's VIPs. */
@@ -362,6 +365,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
         newPriority: priority,
       });
     }
+    this.#resigned = null;
     speaker.priority = priority;
     speaker.lastAt = at;
     speaker.resignedAt = null;
@@ -438,6 +442,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   #resign(speaker: Speaker, at: Instant): void {
     if (speaker.resignedAt === null) speaker.resignedAt = at;
     else if (at - speaker.lastAt <= FAULT_PAIR_US) speaker.fault = true;
+    this.#resigned = speaker;
     speaker.lastAt = at;
     speaker.runStart = null;
     this.#rivalries.resigned(speaker, at);
@@ -575,9 +580,10 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const blindUs = this.sight.blindUs(this.lastAdvertAt, now);
     this.#lost = this.begin('master-lost', this.lastAdvertAt, {
       last: master.address,
-      reason: master.resignedAt !== null ? 'resigned' : 'silence',
-      by: master.resignedAt !== null ? master.address : null,
-      nothingElseHeard: this.sight.lastFrameAt <= this.lastAdvertAt,
+      reason: this.#resigned === null ? 'silence' : 'resigned',
+      by: this.#resigned?.address ?? null,
+      // the last advert's own claims, or a mirror's copy of it, are nothing else
+      nothingElseHeard: this.sight.lastFrameAt <= this.lastAdvertAt + graceUs(master),
       vips: master.advert.vips,
       ...(blindUs > 0 ? { blindMs: msFromUs(blindUs) } : {}),
     });

@@ -8,20 +8,24 @@
 import type { EventOf, FailoverCause, TimelineEvent } from '../../src/events.ts';
 import { MS, msFromUs, SECOND } from '../../src/time.ts';
 import type { Advert } from '../../src/wire/packet.ts';
+import { openAt } from './form.ts';
 import { graceUs } from './profile.ts';
 import type { RouterSettings } from './router.ts';
 import type { CapturedAdvert, Mastership } from './truth.ts';
 import type { Case } from './verdict.ts';
 import { viewAt } from './view.ts';
-import { sinceStart } from './world.ts';
+import { STRAY_MAC, sinceStart } from './world.ts';
 
-/** Speakers that reject each other may be silent for so long in an open split-brain (DESIGN 5.2). */
+/** Speakers that reject each other may be silent for so long in an open split-brain (docs/vrrp-rules.md). */
 const REJECTED_SILENCE_US = 30 * SECOND;
 
 export function checkComplete(verdict: Case): void {
   for (const event of verdict.vrEvents) if (event.kind === 'failover') checkToldCause(verdict, event);
   const stretches = calmStretches(verdict);
-  for (const stretch of stretches) checkStretch(verdict, stretch);
+  for (const stretch of stretches) {
+    checkStretch(verdict, stretch);
+    checkConflicts(verdict, stretch);
+  }
   for (const [i, after] of stretches.entries()) {
     const before = stretches[i - 1];
     if (before !== undefined) checkChange(verdict, before, after);
@@ -73,7 +77,11 @@ function toStretch(verdict: Case, adverts: readonly CapturedAdvert[]): Stretch |
   if (verdict.isBlindIn(first.at - verdict.limitUs, last.at)) return null;
   const othersClaim = truth.frames.some(
     ({ packet, sender, sentAt }) =>
-      packet.type === 'claim' && sender !== router.name && sentAt > first.at && sentAt < last.at,
+      packet.type === 'claim' &&
+      sender !== router.name &&
+      sender !== 'stray' &&
+      sentAt > first.at &&
+      sentAt < last.at,
   );
   return othersClaim ? null : { router, adverts, from: first.at, to: last.at };
 }
@@ -97,6 +105,32 @@ function checkStretch(verdict: Case, stretch: Stretch): void {
         'complete: the master that everybody hears',
         at,
         `${stretch.router.name} (${stretch.router.address}) alone since ${stretch.from}, but ${JSON.stringify(view)}`,
+      );
+    }
+  }
+}
+
+/**
+ * A stray host's claim, well inside such a stretch, is an `ip-conflict` two intervals later (the master has spoken
+ * since, the stranger has not), unless one is open already.
+ */
+function checkConflicts(verdict: Case, stretch: Stretch): void {
+  const intervalUs =
+    verdict.run.profile.contents.intervalUs * (verdict.run.profile.enabled.has('mismatch') ? 2 : 1);
+  const from = stretch.from + settledAfter(verdict);
+  const to = stretch.to - 3 * intervalUs;
+  for (const { packet, capturedAt } of verdict.run.truth.frames) {
+    const [at] = capturedAt;
+    if (packet.type !== 'claim' || packet.mac !== STRAY_MAC || at === undefined || at < from || at > to)
+      continue;
+    verdict.applies('complete: ip-conflict');
+    const subject = `vip:sim/${packet.address}`;
+    const open = openAt(verdict.events, 'ip-conflict', at + 3 * intervalUs);
+    if (!open.some((event) => event.subject === subject)) {
+      verdict.fail(
+        'complete: ip-conflict',
+        at + 3 * intervalUs,
+        `a stray host claimed ${packet.address} at ${at}`,
       );
     }
   }
@@ -161,7 +195,7 @@ function checkToldCause(verdict: Case, failover: EventOf<'failover'>): void {
   checkCause(verdict, failover, old, last, first);
 }
 
-/** DESIGN 5.1's table, from frames whose senders' fate is known. */
+/** The table of causes in docs/vrrp-rules.md, from frames whose senders' fate is known. */
 function checkCause(
   verdict: Case,
   failover: EventOf<'failover'>,
@@ -336,7 +370,7 @@ function regularStretches(adverts: readonly CapturedAdvert[]): CapturedAdvert[][
   return stretches;
 }
 
-/** With three masters, each loser stands against the highest speaker (DESIGN 5.2). */
+/** With three masters, each loser stands against the highest speaker (docs/vrrp-rules.md). */
 function somebodyOutranks(verdict: Case, winner: CapturedAdvert, start: number, end: number): boolean {
   return verdict.run.truth.adverts.some(
     (a) =>
@@ -348,30 +382,33 @@ function somebodyOutranks(verdict: Case, winner: CapturedAdvert, start: number, 
 }
 
 /**
- * Nobody was heard for long: `master-lost` is open. "Long" is two and a half limits (a pending takeover or an open
- * split-brain has its own limit first) and an interval (which a claim may add); junk and rejected adverts may
- * stretch it, so runs with those are left out.
+ * Nobody was heard for long: `master-lost` is open. After the steady voice of one router that is its limit, and an
+ * interval which a claim may add; otherwise a pending takeover or an open split-brain has a limit of its own first.
+ * Junk and rejected adverts may stretch it: runs with those are left out.
  */
 function checkSilences(verdict: Case): void {
   const { truth, profile, end } = verdict.run;
   if (profile.enabled.has('mismatch') || profile.enabled.has('junk')) return;
-  const long = 2.5 * verdict.limitUs + profile.contents.intervalUs;
   const heard = truth.adverts.filter((a) => a.at >= profile.observerStartsAt && a.at < end);
   for (const [i, last] of heard.entries()) {
     const until = heard[i + 1]?.at ?? end;
-    // A virtual router exists once it was heard twice (DESIGN 5.5).
-    if (i < 2 || until - last.at <= long || verdict.isBlindIn(last.at - verdict.limitUs, until)) continue;
-    verdict.applies('complete: master-lost');
-    const open = verdict.vrEvents.some(
-      (event) =>
-        event.kind === 'master-lost' &&
-        event.phase === 'begin' &&
-        sinceStart(event.detectedAt) <= last.at + long &&
-        !verdict.vrEvents.some((e) => e.beginId === event.id && sinceStart(e.detectedAt) <= last.at),
+    const voices = new Set(
+      heard.filter((a) => a.at > last.at - 3 * verdict.limitUs && a.at <= last.at).map(senderOf),
     );
-    if (!open)
-      verdict.fail('complete: master-lost', last.at + long, `nobody was heard from ${last.at} to ${until}`);
+    const steady = voices.size === 1 && viewAt(verdict.vrEvents, last.at).splits === 0;
+    const long = (steady ? 1 : 2.5) * verdict.limitUs + profile.contents.intervalUs + 10 * MS;
+    // A virtual router exists once it was heard twice.
+    if (i < 2 || until - last.at <= long || verdict.isBlindIn(last.at - verdict.limitUs, until)) continue;
+    const rule = steady ? 'complete: master-lost in time' : 'complete: master-lost';
+    verdict.applies(rule);
+    if (openAt(verdict.vrEvents, 'master-lost', last.at + long).length === 0) {
+      verdict.fail(rule, last.at + long, `nobody was heard from ${last.at} to ${until}`);
+    }
   }
+}
+
+function senderOf(captured: CapturedAdvert): string {
+  return captured.frame.sender;
 }
 
 /** At the end of the calm the timeline names the true master and holds no alarm. */

@@ -3,14 +3,14 @@
  * only what no passive observer could have known; the excuses are computed for the frames at hand, never granted
  * for a whole run.
  */
-import type { EventOf } from '../../src/events.ts';
+import type { EventOf, TimelineEvent } from '../../src/events.ts';
 import { MS, msFromUs, SECOND } from '../../src/time.ts';
 import type { FaultKind } from './profile.ts';
 import type { RouterSettings } from './router.ts';
 import type { CapturedAdvert, Mastership } from './truth.ts';
 import type { Case } from './verdict.ts';
 import { masterAfter } from './view.ts';
-import { sinceStart } from './world.ts';
+import { STRAY_MAC, sinceStart } from './world.ts';
 
 export function checkHonest(verdict: Case): void {
   let master: string | null = null;
@@ -153,7 +153,7 @@ function checkSplitBrain(verdict: Case, event: EventOf<'split-brain'>): void {
     return;
   }
   const from = sinceStart(event.time) - profile.contents.intervalUs - verdict.flightUs;
-  // Speakers that reject each other are known by the loser's first advert (DESIGN 5.2): they have just begun.
+  // Speakers that reject each other are known by the loser's first advert (docs/vrrp-rules.md): they have just begun.
   const until = event.details.reason === 'rejects' ? profile.contents.intervalUs : 0;
   const together = truth.bothMasters(winner.name, loser.name, from, sinceStart(event.detectedAt) + until);
   if (together <= profile.conditions.delayMaxUs && yieldsToThird(verdict, winner, loser, event)) return;
@@ -308,18 +308,35 @@ function checkAdvertGap(verdict: Case, event: EventOf<'advert-gap'>): void {
   verdict.require(Math.abs(real - gapMs) < 0.01, 'honest: advert-gap was measured', event, `${real} ms`);
 }
 
-/** No stranger claims a VIP here: the one that does must be another master that was not heard. */
+/** A stray host claimed the VIP then, or another master that was not heard. */
 function checkIpConflict(verdict: Case, event: EventOf<'ip-conflict'>): void {
   const { truth } = verdict.run;
   const { holder, otherMac } = event.details;
+  const time = sinceStart(event.time);
+  const claimed = truth.frames.some(
+    ({ packet, capturedAt }) =>
+      packet.type === 'claim' &&
+      packet.mac === otherMac &&
+      capturedAt.includes(time) &&
+      isVip(event, packet.address),
+  );
+  verdict.require(claimed, 'honest: ip-conflict is a claim', event, `no claim of ${otherMac} then`);
   const other = truth.routers.find((router) => router.mac === otherMac);
   const holding = truth.routerAt(holder);
-  const time = sinceStart(event.time);
   const both =
     other !== undefined &&
     holding !== undefined &&
     truth.bothMasters(other.name, holding.name, time - verdict.flightUs, time) >= 0;
-  verdict.require(both, 'honest: ip-conflict means two masters', event, `${otherMac} beside ${holder}`);
+  verdict.require(
+    otherMac === STRAY_MAC || both,
+    'honest: ip-conflict means a stranger or two masters',
+    event,
+    `${otherMac} beside ${holder}`,
+  );
+}
+
+function isVip(event: TimelineEvent, address: string): boolean {
+  return event.subject.split('/').at(-1) === address;
 }
 
 function checkVipMoved(verdict: Case, event: EventOf<'vip-moved'>): void {
@@ -368,14 +385,18 @@ function isHealthy(verdict: Case): boolean {
   return !UNHEALTHY.some((fault) => enabled.has(fault)) && !enabled.has('observer-loss');
 }
 
-/** DESIGN 5.2: no failover, preemption, simultaneous start or reload may ever be called split-brain. */
+/** No failover, preemption, simultaneous start or reload may ever be called split-brain. */
 function checkHealthy(verdict: Case): void {
   const { enabled } = verdict.run.profile;
   if (UNHEALTHY.some((fault) => enabled.has(fault))) return;
   // A repelled claim (`overlap`) is possible where frames are lost on the way to us, and where a backup's priority
   // was above the master's for a while: it let its timer run and claims although the priority is back.
   const mayClaim = enabled.has('observer-loss') || enabled.has('priority');
-  const never = ['split-brain', 'ip-conflict', ...(mayClaim ? [] : ['overlap'])];
+  const never = [
+    'split-brain',
+    ...(enabled.has('stray') ? [] : ['ip-conflict']),
+    ...(mayClaim ? [] : ['overlap']),
+  ];
   for (const event of verdict.events) {
     verdict.require(
       !never.includes(event.kind),

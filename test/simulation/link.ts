@@ -26,7 +26,7 @@ const OBSERVER = 'observer';
 
 export class Link {
   readonly conditions: LinkConditions;
-  /** copies reach the observer only where it can tell them: IPv4 with counted IP IDs (DESIGN 5.4) */
+  /** copies reach the observer only where it can tell them: IPv4 with counted IP IDs */
   readonly observerMayGetCopies: boolean;
   readonly #schedule: Schedule;
   readonly #random: Random;

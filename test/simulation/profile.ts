@@ -23,6 +23,7 @@ export const TIMED_FAULTS = [
   'loss-burst',
   'mismatch',
   'junk',
+  'stray',
   'blind',
 ] as const;
 
@@ -77,7 +78,7 @@ export function drawProfile(random: Random, site: Site = SITE): Profile {
   const limitUs = silenceLimitUs(contents);
   const faultsFrom = random.between(1, 3) * limitUs;
   const faultsUntil = faultsFrom + random.between(10, 40) * limitUs;
-  // Speakers that rejected each other may stay silent for 30 s before their split-brain is over (DESIGN 5.2).
+  // Speakers that rejected each other may stay silent for 30 s before their split-brain is over (docs/vrrp-rules.md).
   const tail = 8 * limitUs + (enabled.has('mismatch') ? 40 * SECOND : 6 * SECOND);
   return {
     site,
@@ -235,7 +236,7 @@ function drawPriorities(random: Random, count: number): number[] {
 }
 
 function drawConditions(random: Random, contents: Contents, enabled: ReadonlySet<FaultKind>): LinkConditions {
-  // A frame's flight must stay well within `grace` (a quarter interval): DESIGN 5.2 takes what comes later than
+  // A frame's flight must stay well within `grace` (a quarter interval): the observer takes what comes later than
   // that for deafness, and no switch holds frames for 25 ms. Hence 10 ms at 0.1 s.
   const slowest = Math.min(20 * MS, contents.intervalUs / 10);
   return {
@@ -256,12 +257,12 @@ function ipv6Vips(site: Site): string[] {
   return [`fe80::77:${site.vrid}`, `2001:db8:${site.vrid}::100`];
 }
 
-/** DESIGN 2: 3 intervals and the largest skew. */
+/** The silence limit of docs/vrrp-rules.md: 3 intervals and the largest skew. */
 export function silenceLimitUs(contents: Contents): number {
   return 3 * contents.intervalUs + (contents.version === 2 ? SECOND : contents.intervalUs);
 }
 
-/** DESIGN 2: how long a frame may have been on its way. */
+/** The grace of docs/vrrp-rules.md: how long a frame may have been on its way. */
 export function graceUs(contents: Contents): number {
   return Math.min(100 * MS, contents.intervalUs / 4);
 }

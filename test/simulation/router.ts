@@ -1,7 +1,7 @@
 /**
  * One simulated VRRP router: the state machine of RFC 5798 section 6.4 (RFC 3768 section 6.4 for version 2), with
- * the habits of real daemons as switches. Every habit here was measured on a real one: the numbers in FACTS.md
- * section 1.6 and the recordings under test/recordings.
+ * the habits of real daemons as switches. Every habit here was measured on a real one; `simulator.test.ts` names the
+ * recordings under test/recordings that show it.
  *
  * It knows nothing of the observer. What it believes, it tells the truth's log; what it says goes to the link.
  */

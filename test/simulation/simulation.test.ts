@@ -55,6 +55,8 @@ const MUST_APPLY = [
   'complete: cause priority-drop',
   'complete: split-brain',
   'complete: master-lost',
+  'complete: master-lost in time',
+  'complete: ip-conflict',
   'heals',
 ];
 

@@ -1,5 +1,5 @@
 /**
- * The simulator itself against what real daemons did: the numbers are those of FACTS.md (1.4, 1.6) and of the
+ * The simulator itself against what real daemons did: the numbers are those of the RFC's timers and of the
  * recordings named at each test. A simulation that drifts from keepalived proves nothing about keepalived.
  */
 import { describe, expect, it } from 'vitest';
@@ -174,7 +174,7 @@ describe('a simulated keepalived', () => {
     expect(lab.claims('b', 20, 40)).toBe(0);
   });
 
-  it('resumed, it speaks and then answers each waiting lower advert; the lower one stands down (FACTS 0.4)', () => {
+  it('resumed, it speaks and then answers each waiting lower advert; the lower one stands down', () => {
     const lab = started({ a: 100, b: 90 })
       .at(10, (lab) => lab.router('a').pause())
       .at(20, (lab) => lab.router('a').resume())

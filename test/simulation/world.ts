@@ -4,7 +4,7 @@
  */
 import type { Observation, Segment } from '../../src/observation.ts';
 import { type Instant, instantFromUs, MS, plusUs, SECOND } from '../../src/time.ts';
-import type { Advert } from '../../src/wire/packet.ts';
+import type { Advert, Claim } from '../../src/wire/packet.ts';
 import { Random } from '../support/random.ts';
 import { Link } from './link.ts';
 import {
@@ -23,6 +23,9 @@ import { Truth, TruthLog } from './truth.ts';
 export const EPOCH: Instant = instantFromUs(Date.UTC(2026, 10, 20, 10) * MS);
 
 export const SEGMENT: Segment = { name: 'sim', capture: 'sim' };
+
+/** Of a host that is no router and claims a VIP. */
+export const STRAY_MAC = '02:42:0a:00:00:77';
 
 export interface Run {
   readonly seed: number;
@@ -142,6 +145,7 @@ class World {
       'loss-burst': () => this.#lossBurst(lasting),
       mismatch: () => this.#mismatch(router, lasting),
       junk: () => this.#junk(lasting),
+      stray: () => this.#stray(lasting),
       blind: () => this.#goBlind(lasting),
     };
     begin[kind]();
@@ -160,7 +164,7 @@ class World {
     this.#note(`${what} ${router.name} (${router.state})`);
     down();
     // A process needs a while to start; and its IP ID begins at 1 again, which within a second would look like a
-    // copy of the frame that its former life began with (DESIGN 5.4).
+    // copy of the frame that its former life began with (docs/vrrp-rules.md).
     this.#undoAfter(Math.max(lasting, 1.2 * SECOND), `start ${router.name}`, () => router.start());
   }
 
@@ -287,8 +291,37 @@ class World {
       this.#schedule.after(0.4 * contents.intervalUs, send);
     };
     send();
-    // The observer waits for a muted master for 30 s at most (DESIGN 5.2).
+    // The observer waits for a muted master for 30 s at most (docs/vrrp-rules.md).
     this.#undoAfter(Math.min(lasting, 20 * SECOND), 'junk ends', () => {
+      going = false;
+    });
+  }
+
+  /** A machine that is no router takes a VIP for its own: it claims it now and perhaps again. */
+  #stray(lasting: number): void {
+    const { family, routers } = this.#profile;
+    const address = this.#random.pick(routers[0]?.vips ?? []);
+    const form = family === 'ipv4' ? this.#random.pick(['arp-request', 'arp-reply'] as const) : 'na';
+    const mac = STRAY_MAC;
+    this.#note(`a stray host claims ${address}`);
+    const claim: Claim = {
+      type: 'claim',
+      mac,
+      srcMac: mac,
+      family,
+      address,
+      form,
+      gratuitous: true,
+      problems: [],
+    };
+    let going = true;
+    const send = () => {
+      if (!going) return;
+      this.#link.transmit('stray', claim, null);
+      this.#schedule.after(this.#random.between(1, 4) * SECOND, send);
+    };
+    send();
+    this.#undoAfter(lasting, 'the stray host is gone', () => {
       going = false;
     });
   }

@@ -44,7 +44,7 @@ export function interleave(one: readonly Observation[], other: readonly Observat
 
 /**
  * Some frames once more, right after themselves or up to 2 ms later, as a mirror port delivers them. Only adverts
- * whose IPv4 ID proves them to be copies: where it is 0 or absent equal bytes prove nothing (DESIGN 5.4).
+ * whose IPv4 ID proves them to be copies: where it is 0 or absent equal bytes prove nothing
  */
 export function doubled(observations: readonly Observation[], random: Random, share: number): Observation[] {
   const copies = observations
