@@ -143,7 +143,7 @@ async function refill(lane: Lane, walk: Walk, progress: Progress): Promise<boole
 
 /** What is done with each frame, and what is counted on the way. */
 class Walk {
-  readonly #options: RecordingOptions;
+  readonly #onFrame: RecordingOptions['onFrame'] | null;
   readonly #segments: Segments;
   readonly #order: TimeOrder;
   readonly #heard = new Map<Segment, Heard>();
@@ -155,10 +155,9 @@ class Walk {
   #frames = 0;
   #adverts = 0;
   #claims = 0;
-  #firstAt = Number.POSITIVE_INFINITY;
 
   constructor(options: RecordingOptions) {
-    this.#options = options;
+    this.#onFrame = options.onFrame ?? null;
     this.#segments = new Segments(options.segment ?? 'replay');
     this.#order = new TimeOrder(options.onObservation ?? (() => {}));
   }
@@ -167,10 +166,9 @@ class Walk {
     const { reader, window } = lane;
     this.#frames++;
     const at = this.#order.admit(reader.at);
-    if (at < this.#firstAt) this.#firstAt = at;
 
     if (reader.linkType !== LINKTYPE_ETHERNET) this.#checkLinkType(lane);
-    else if (this.#options.onFrame === undefined) {
+    else if (this.#onFrame === null) {
       const vlan = uninterestingVlan(window.bytes, reader.start, reader.end);
       if (vlan !== MATTERS) {
         if (at >= (this.#trafficDue[vlan] ?? 0)) this.#plainTraffic(at, vlan);
@@ -181,7 +179,7 @@ class Walk {
     const { start, end, linkType, originalLength } = reader;
     const frame = lane.memo.decode(window.bytes, start, end, linkType, originalLength);
     const segment = this.#segments.of(frame.vlans);
-    this.#options.onFrame?.(reader.at as Instant, segment, frame);
+    this.#onFrame?.(reader.at as Instant, segment, frame);
     this.#observe(at, segment, frame);
   }
 
@@ -200,7 +198,7 @@ class Walk {
       claims: this.#claims,
       late: this.#order.late,
       dropped: this.#dropped,
-      firstAt: this.#frames > 0 ? (this.#firstAt as Instant) : null,
+      firstAt: this.#frames > 0 ? (this.#order.oldest as Instant) : null,
       lastAt: this.#frames > 0 ? (this.#order.newest as Instant) : null,
       bytes: sources.reduce((sum, source) => sum + source.bytesRead, 0),
       problems: this.#problems,

@@ -12,8 +12,9 @@ import { type Instant, SECOND } from '../time.ts';
 export class TimeOrder {
   /** frames older than the window, taken at the current time */
   late = 0;
-  /** the newest time admitted */
+  /** the newest and the oldest time admitted */
   newest = Number.NEGATIVE_INFINITY;
+  oldest = Number.POSITIVE_INFINITY;
   readonly #deliver: (observation: Observation) => void;
   /** a ring: those held back, oldest at `#head`; its size is a power of two and grows as needed */
   #held: (Observation | null)[] = new Array(512).fill(null);
@@ -27,11 +28,9 @@ export class TimeOrder {
 
   /** The time at which a frame recorded at `at` is to be taken. */
   admit(at: number): Instant {
-    if (at >= this.newest) this.newest = at;
-    else if (at < this.newest - WINDOW_US || at < this.#delivered) {
-      this.late++;
-      return this.newest as Instant;
-    }
+    if (at < this.newest) return this.#admitOlder(at);
+    if (this.oldest === Number.POSITIVE_INFINITY) this.oldest = at;
+    this.newest = at;
     return at as Instant;
   }
 
@@ -59,6 +58,15 @@ export class TimeOrder {
   /** Delivers the rest: nothing more will come. */
   flush(): void {
     while (this.#count > 0) this.#deliverOldest();
+  }
+
+  #admitOlder(at: number): Instant {
+    if (at < this.newest - WINDOW_US || at < this.#delivered) {
+      this.late++;
+      return this.newest as Instant;
+    }
+    if (at < this.oldest) this.oldest = at;
+    return at as Instant;
   }
 
   #makeRoom(): void {

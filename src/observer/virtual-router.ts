@@ -641,7 +641,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     if (!this.exists || master === null || master.runStart === null) return;
     if (this.#takeover !== null || this.#lost !== null || this.#rivalries.splitOpen) return;
     for (const speaker of this.speakers.values()) {
-      if (speaker !== master && speaker.runStart !== null) return;
+      if (speaker !== master && this.isSpeaking(speaker, this.#services.timeline.now)) return;
       if (speaker.macChange !== null || speaker.staleFields.size > 0) return;
     }
     this.steady = !this.#claims.inQuestion();
