@@ -29,7 +29,7 @@ import type { Telling } from './router-view.ts';
 import { SampleTaker } from './sample-taker.ts';
 import type { Companions, ConfiguredRouter, RouterIdentity, RouterServices } from './services.ts';
 import { Sight } from './sight.ts';
-import { type Speaker, silenceLimitUs } from './speaker.ts';
+import { graceUs, type Speaker, silenceLimitUs } from './speaker.ts';
 import { summarize } from './summaries.ts';
 import { type Condition, type Draft, endDetails, Timeline } from './timeline.ts';
 import { VirtualRouter } from './virtual-router.ts';
@@ -485,6 +485,7 @@ export class Observer implements RouterServices {
     const silentSince = sight.lastFrameAt;
     if (master === null || silentSince - router.lastAdvertAt > master.intervalUs) return 'alone';
     let known = Number.POSITIVE_INFINITY;
+    let lastAdvertAt = router.lastAdvertAt;
     for (const other of this.routers()) {
       const theirs = other.master;
       if (
@@ -497,7 +498,9 @@ export class Observer implements RouterServices {
         continue;
       if (sameMachine(theirs, master) || silentSince - other.lastAdvertAt > theirs.intervalUs) continue;
       known = Math.min(known, other.lastAdvertAt + 1.25 * theirs.intervalUs);
+      if (other.lastAdvertAt > lastAdvertAt) lastAdvertAt = other.lastAdvertAt;
     }
+    if (silentSince > lastAdvertAt + graceUs(master)) return 'alone'; // somebody else was heard since
     if (known > now + silenceLimitUs(master)) return 'alone';
     if (known > now) return known;
     this.#loseSight(sight, silentSince as Instant, 'nothing is heard any more', null, true);

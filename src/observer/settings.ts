@@ -9,7 +9,7 @@
 import { type Instant, MS } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import type { RouterView } from './router-view.ts';
-import { authOf, checksumStyle, type Speaker } from './speaker.ts';
+import { authOf, checksumStyle, isCut, type Speaker } from './speaker.ts';
 import type { Condition } from './timeline.ts';
 
 const FIELDS = ['version', 'auth', 'advert-interval', 'vips', 'checksum-style'] as const;
@@ -104,11 +104,11 @@ export class SettingsWatch {
       case 'version':
         return String(advert.version);
       case 'auth':
-        return this.#auth(advert);
+        return isCut(advert) ? null : this.#auth(advert);
       case 'advert-interval':
         return `${advert.intervalMs} ms`;
       case 'vips':
-        return advert.problems.includes('cut-by-capture') ? null : [...advert.vips].sort().join(' ');
+        return isCut(advert) ? null : [...advert.vips].sort().join(' ');
       case 'checksum-style':
         return advert.version === 3 && advert.family === 'ipv4' && advert.checksum.startsWith('ok')
           ? checksumStyle(advert)

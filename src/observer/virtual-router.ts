@@ -555,9 +555,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       limit = Math.max(limit, this.heardAt(speaker) + silenceLimitUs(speaker));
       extension = Math.max(extension, speaker.intervalUs);
     }
-    const resigned = limit === Number.NEGATIVE_INFINITY && master.resignedAt !== null;
-    if (resigned)
-      limit = this.sight.after(master.resignedAt ?? master.lastAt, largestSkewUs(master) + graceUs(master));
+    const resigned = this.#resigned !== null;
+    const afterResigning = this.sight.after(this.lastAdvertAt, largestSkewUs(master) + graceUs(master));
+    if (resigned) limit = Math.max(limit, afterResigning);
     else if (limit === Number.NEGATIVE_INFINITY) limit = this.heardAt(master) + silenceLimitUs(master);
     if (this.#claimInSilenceAt !== null) limit += extension;
     if (!resigned && this.rejectedAt > this.lastAdvertAt) {
@@ -570,7 +570,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   #lose(now: Instant): void {
     const { master } = this;
     if (master === null) return;
-    const companions = this.#services.silentTogether(this, now);
+    // a priority 0 is a word, not silence
+    const companions = this.#resigned === null ? this.#services.silentTogether(this, now) : 'alone';
     if (companions === 'blind') return;
     if (companions !== 'alone') {
       this.#lostNotBefore = companions;

@@ -85,7 +85,7 @@ function intervalMs(version: number, high: number, low: number): number {
 }
 
 /**
- * Which of the checksums in use (FACTS: RFC 5798 left open whether IPv4 has a pseudo-header) fits. Bytes after
+ * Which of the checksums in use (RFC 5798 left open whether IPv4 has a pseudo-header) fits. Bytes after
  * the message are tried as part of it last: for a receiver that goes by the IP length they are.
  */
 function checksumOf(ip: IpPacket, version: number, pduLength: number): Checksum {

@@ -54,12 +54,15 @@ function traffic(end: Instant): Observation[] {
   return talk;
 }
 
-/** Each subject's events as a set of texts: what is said of one does not depend on the other. */
+/**
+ * Each subject's events as a set of texts: what is said of one does not depend on the other. But for when a loss is
+ * known: whether several fell silent at once (which would be a blind observer) takes a moment to see.
+ */
 function bySubject(events: readonly TimelineEvent[]): Record<string, string[]> {
   const texts = new Map<string, string[]>();
   for (const event of events) {
     const of = texts.get(event.subject) ?? [];
-    of.push(JSON.stringify(event));
+    of.push(JSON.stringify(event.kind === 'master-lost' ? { ...event, detectedAt: null } : event));
     texts.set(event.subject, of);
   }
   return Object.fromEntries([...texts].sort().map(([subject, of]) => [subject, of.sort()]));

@@ -101,7 +101,7 @@ function checkAdvert(recording: string, row: Row, frame: Frame, advert: Advert):
   }).toEqual(expected);
 }
 
-/** By the rules of FACTS 2.1, from tshark's fields. */
+/** Our rules for claims, from tshark's fields. */
 function isClaim(row: Row): boolean {
   const sender = row.get('arp.src.proto_ipv4') ?? '';
   if (row.get('arp.opcode') === '2') return sender !== '0.0.0.0';
