@@ -11,7 +11,9 @@ export interface Previously {
   readonly intervalUs: number;
   readonly ipId: number | null;
   readonly ipIdStreak: number;
-  readonly resigned: boolean;
+  readonly priority: number;
+  readonly resignedAt: Instant | null;
+  readonly fault: boolean;
   readonly running: boolean;
 }
 

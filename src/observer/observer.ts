@@ -111,7 +111,7 @@ export class Observer implements RouterServices {
     const at = Math.max(observation.at, this.timeline.now) as Instant;
     if (!this.#started) this.#start(at);
     while (this.#deadlines.next < at || (observation.kind === 'clock' && this.#deadlines.next === at)) {
-      this.timeline.now = this.#deadlines.next as Instant;
+      this.timeline.now = Math.max(this.#deadlines.next, this.timeline.now) as Instant;
       this.#deadlines.fire();
     }
     this.timeline.now = at;
@@ -195,6 +195,7 @@ export class Observer implements RouterServices {
       this.#voices.set(speaker.advert, { slot, router, speaker });
       this.#rogues.heard(router, speaker, at);
     }
+    this.#mayGoOnHere(router, advert, at);
     if (slot.routers.length > 1) this.#collisions.heard(slot, router, advert, at);
   }
 
@@ -479,7 +480,7 @@ export class Observer implements RouterServices {
     return listed.some((address) => addresses.has(address));
   }
 
-  silentTogether(router: VirtualRouter, now: Instant): Companions {
+  silentTogether(router: VirtualRouter, unexplained: boolean, now: Instant): Companions {
     const { sight } = router;
     const { master } = router;
     const silentSince = sight.lastFrameAt;
@@ -503,32 +504,39 @@ export class Observer implements RouterServices {
     if (silentSince > lastAdvertAt + graceUs(master)) return 'alone'; // somebody else was heard since
     if (known > now + silenceLimitUs(master)) return 'alone';
     if (known > now) return known;
+    if (!unexplained) return 'alone';
     this.#loseSight(sight, silentSince as Instant, 'nothing is heard any more', null, true);
     return 'blind';
   }
 
-  movedToAnotherVrid(router: VirtualRouter, now: Instant): boolean {
-    const { master } = router;
-    if (master === null) return false;
-    for (const other of this.routers()) {
-      if (other === router || other.identity.segment !== router.identity.segment || other.isLost) continue;
+  goesOnElsewhere(router: VirtualRouter, now: Instant): boolean {
+    const vips = router.master?.advert.vips ?? [];
+    for (const other of this.#routersOfVip.get(addressKey(router.identity.segment, vips[0] ?? '')) ?? []) {
+      const { master } = other;
       if (
-        other.master === null ||
-        other.firstAt < router.firstAt ||
-        !other.master.advert.vips.every((vip) => router.vips.has(vip))
+        other === router ||
+        !other.exists ||
+        other.isLost ||
+        master === null ||
+        !other.isSpeaking(master, now)
       )
         continue;
-      if (!other.isSpeaking(other.master, now)) continue;
-      router.tell('config-changed', other.firstAt, {
-        speaker: other.master.address,
-        field: 'vrid',
-        before: String(router.identity.vrid),
-        after: String(other.identity.vrid),
-      });
+      if (!vips.every((vip) => master.advert.vips.includes(vip))) continue;
+      router.goesOn(master, other.identity.vrid, other.speakingSince);
       this.forgotten(router);
       return true;
     }
     return false;
+  }
+
+  /** The VIPs of an advert may be those of a virtual router that is lost since its VRID was changed. */
+  #mayGoOnHere(router: VirtualRouter, advert: Advert, at: Instant): void {
+    if (!router.exists) return;
+    for (const vip of advert.vips) {
+      for (const other of this.#routersOfVip.get(addressKey(router.identity.segment, vip)) ?? []) {
+        if (other !== router && other.isLost && this.goesOnElsewhere(other, at)) return;
+      }
+    }
   }
 
   fellSilent(router: VirtualRouter): void {

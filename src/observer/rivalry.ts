@@ -14,7 +14,15 @@
 import type { Instant } from '../time.ts';
 import { MS, msFromUs } from '../time.ts';
 import type { RouterView } from './router-view.ts';
-import { givenUpUs, graceUs, outranks, rejectedFields, type Speaker, silenceLimitUs } from './speaker.ts';
+import {
+  givenUpUs,
+  graceUs,
+  latenessUs,
+  outranks,
+  rejectedFields,
+  type Speaker,
+  silenceLimitUs,
+} from './speaker.ts';
 import type { Condition } from './timeline.ts';
 
 /** The standing of a speaker against the highest-ranked one, while both speak. */
@@ -34,6 +42,10 @@ interface Split {
   readonly winner: Speaker;
   readonly loser: Speaker;
   readonly condition: Condition<'split-brain'>;
+  /** they drop each other's adverts */
+  rejecting: boolean;
+  /** since when they no longer do */
+  agreedAt: number;
 }
 
 export interface Takeover {
@@ -41,7 +53,8 @@ export interface Takeover {
   /** the newcomer's first advert */
   readonly firstAt: Instant;
   readonly firstPriority: number;
-  /** how long the master had been silent by then */
+  readonly masterLastAt: Instant;
+  /** how long the master had been silent by then, as far as we could see */
   readonly masterSilentUs: number;
   /** the master spoke since, but the newcomer outranks it */
   masterSpoke: boolean;
@@ -54,6 +67,8 @@ export class Rivalries {
   readonly #pending: () => Takeover | null;
   readonly #splitEnded: (survivor: Speaker, loser: Speaker, at: Instant, now: Instant) => void;
   #splits: Split[] = [];
+  /** pairs of which one spoke though it must have heard the other, and their VIPs differ: as keepalived up to 2.3.2 does */
+  readonly #rejectingVips = new Set<string>();
 
   constructor(
     router: RouterView,
@@ -75,13 +90,21 @@ export class Rivalries {
 
   /** An advert with a priority above 0, already entered into the speaker. */
   advert(speaker: Speaker, at: Instant): void {
+    speaker.repelled = null;
+    for (const split of this.#splits) {
+      if (split.rejecting && this.#rejectedBy(split.winner, split.loser).length === 0) {
+        split.rejecting = false;
+        split.agreedAt = at;
+      }
+    }
     const top = this.#highestRanked(at);
     if (top === null || top === speaker) this.#winnerSpoke(speaker, at);
     else this.#loserSpoke(speaker, top, at);
   }
 
   /** A claim of one of the VIPs from a speaker's own MAC. */
-  claim(speaker: Speaker, at: Instant): void {
+  claim(speaker: Speaker, address: string, at: Instant): void {
+    this.#claimOfRepelled(speaker, address, at);
     if (speaker.rivalry === null || !this.#router.isSpeaking(speaker, at)) return;
     const top = this.#highestRanked(at);
     if (top === null || top !== speaker.rivalry.winner) return;
@@ -93,14 +116,40 @@ export class Rivalries {
    * counts even within grace of a regular advert of the master (its timer ran out although the master spoke:
    * adverts are being lost), unless the master itself had begun less than grace before (a simultaneous start).
    */
-  answered(takeover: Takeover, master: Speaker, at: Instant): void {
+  answered(takeover: Takeover, master: Speaker, masterSince: Instant, at: Instant): void {
     const { newcomer, firstAt } = takeover;
-    const sinceStart = master.runStart === null ? Number.POSITIVE_INFINITY : firstAt - master.runStart;
-    if (sinceStart < graceUs(master) || newcomer.runStart === null) return;
+    if (firstAt - masterSince < graceUs(master) || newcomer.runStart === null) return;
     newcomer.rivalry ??= rivalryWith(master, takeover.firstAt - takeover.masterSilentUs, true);
     newcomer.rivalry.firstUtterance ??= firstAt;
     newcomer.rivalry.lastUtterance ??= firstAt;
     if (this.#rejectedBy(newcomer, master).length > 0) this.#confirm(newcomer, master, at);
+  }
+
+  /** It claims a VIP although it was repelled: it was not, it only fell silent (muted, or rejecting). */
+  #claimOfRepelled(speaker: Speaker, address: string, at: Instant): void {
+    const { repelled } = speaker;
+    if (repelled === null || this.inSplit(speaker)) return;
+    const { winner } = repelled;
+    if (
+      at - repelled.lastUtterance > this.#router.thresholds.rejectedSilenceMs * MS ||
+      winner !== this.#router.master ||
+      !this.#router.isSpeaking(winner, at) ||
+      at - winner.lastAt > 1.75 * winner.intervalUs ||
+      at <= repelled.firstAnswer + graceUs(speaker) ||
+      !sharedVips(winner, speaker).includes(address)
+    )
+      return;
+    if (vipsDiffer(speaker, winner)) this.#rejectingVips.add(pairOf(speaker, winner));
+    speaker.repelled = null;
+    this.#confirm(speaker, winner, at, repelled.firstUtterance);
+  }
+
+  /** `newcomer` speaks on though neither of the two can have yielded to the other. */
+  cannotHaveYielded(newcomer: Speaker, master: Speaker, at: Instant): void {
+    if (vipsDiffer(newcomer, master) && rejectedFields(newcomer, master).length === 0)
+      this.#rejectingVips.add(pairOf(newcomer, master));
+    if (outranks(newcomer, master)) this.#confirm(master, newcomer, at);
+    else this.#confirm(newcomer, master, at);
   }
 
   /** A priority 0 of `speaker`: whatever it was part of is over. */
@@ -141,9 +190,12 @@ export class Rivalries {
       const winnerDue = this.#endDue(split, split.winner);
       const loserDue = this.#endDue(split, split.loser);
       if (Math.min(winnerDue, loserDue) > now) continue;
-      const [silent, survivor] =
-        winnerDue < loserDue ? [split.winner, split.loser] : [split.loser, split.winner];
-      this.#end(split, survivor, lastWord(silent), now);
+      const { winner, loser } = split;
+      // both silent: they stopped together, and the winner had no reason to
+      const bothSilent = !split.rejecting && now - this.#router.heardAt(loser) >= 1.25 * loser.intervalUs;
+      const silent = winnerDue < loserDue && !bothSilent ? winner : loser;
+      const survivor = silent === winner ? loser : winner;
+      this.#end(split, survivor, Math.max(lastWord(silent), split.agreedAt) as Instant, now);
     }
     for (const speaker of this.#router.speakers.values()) {
       if (speaker.rivalry !== null && this.#overlapDue(speaker) <= now)
@@ -194,10 +246,12 @@ export class Rivalries {
   }
 
   #rejectedBy(a: Speaker, b: Speaker): string[] {
-    return rejectedFields(a, b);
+    const fields: string[] = rejectedFields(a, b);
+    if (fields.length === 0 && vipsDiffer(a, b) && this.#rejectingVips.has(pairOf(a, b))) fields.push('vips');
+    return fields;
   }
 
-  #confirm(loser: Speaker, winner: Speaker, at: Instant): void {
+  #confirm(loser: Speaker, winner: Speaker, at: Instant, since?: Instant): void {
     if (
       this.#splits.some(
         (s) => (s.winner === winner && s.loser === loser) || (s.winner === loser && s.loser === winner),
@@ -207,7 +261,7 @@ export class Rivalries {
     const vips = sharedVips(winner, loser);
     if (vips.length === 0) return;
     const rejects = this.#rejectedBy(loser, winner);
-    const began = Math.max(loser.runStart ?? at, winner.runStart ?? at) as Instant;
+    const began = since ?? (Math.max(loser.runStart ?? at, winner.runStart ?? at) as Instant);
     const condition = this.#router.begin('split-brain', began, {
       speakers: [winner.address, loser.address],
       winner: winner.address,
@@ -216,7 +270,13 @@ export class Rivalries {
       reason: rejects.length > 0 ? 'rejects' : 'deaf',
       rejects,
     });
-    this.#splits.push({ winner, loser, condition });
+    this.#splits.push({
+      winner,
+      loser,
+      condition,
+      rejecting: rejects.length > 0,
+      agreedAt: Number.NEGATIVE_INFINITY,
+    });
   }
 
   #end(split: Split, survivor: Speaker, at: Instant, now: Instant): void {
@@ -233,10 +293,12 @@ export class Rivalries {
   /** When a side of a split-brain will have been silent for too long to be master still. */
   #endDue(split: Split, side: Speaker): number {
     const { sight, thresholds } = this.#router;
-    if (this.#rejectedBy(split.winner, split.loser).length > 0) {
+    // with AH the winner may drop the loser's old sequence numbers after a partition, and be muted by them
+    const sequenced = side === split.winner && split.winner.advert.ah && split.loser.advert.ah;
+    if (sequenced || this.#rejectedBy(split.winner, split.loser).length > 0) {
       return sight.after(Math.max(lastWord(side), side.freshAt), thresholds.rejectedSilenceMs * MS);
     }
-    return this.#router.heardAt(side) + silenceLimitUs(side);
+    return Math.max(this.#router.heardAt(side), split.agreedAt) + silenceLimitUs(side) + latenessUs(side);
   }
 
   #overlapDue(speaker: Speaker): number {
@@ -257,6 +319,7 @@ export class Rivalries {
     if (firstUtterance === null || lastUtterance === null || firstAnswer === null) return;
     if (claimant === this.#router.master || this.inSplit(claimant)) return;
     claimant.runStart = null;
+    claimant.repelled = { winner, firstUtterance, lastUtterance, firstAnswer };
     this.#router.tell('overlap', firstUtterance, {
       holder: winner.address,
       claimant: claimant.address,
@@ -274,11 +337,21 @@ export class Rivalries {
   }
 }
 
+function pairOf(a: Speaker, b: Speaker): string {
+  return a.address < b.address ? `${a.address}|${b.address}` : `${b.address}|${a.address}`;
+}
+
+export function vipsDiffer(a: Speaker, b: Speaker): boolean {
+  const x = a.advert.vips;
+  const y = b.advert.vips;
+  return x !== y && (x.length !== y.length || !x.every((vip) => y.includes(vip)));
+}
+
 function rivalryWith(winner: Speaker, heardWinnerAt: number, beforeRun: boolean): Rivalry {
   return { winner, heardWinnerAt, beforeRun, firstUtterance: null, lastUtterance: null, firstAnswer: null };
 }
 
-function sharedVips(a: Speaker, b: Speaker): string[] {
+export function sharedVips(a: Speaker, b: Speaker): string[] {
   if (a.advert.vips === b.advert.vips) return [...a.advert.vips];
   return a.advert.vips.filter((vip) => b.advert.vips.includes(vip));
 }

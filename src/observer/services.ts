@@ -48,9 +48,10 @@ export interface RouterServices {
   nameOf(identity: RouterIdentity, address: string): string;
   /** whether `mac` is another card of the machine that `speaker` runs on */
   sameNode(identity: RouterIdentity, speaker: Speaker, mac: string): boolean;
-  silentTogether(router: VirtualRouter, now: Instant): Companions;
-  /** the VIPs go on under another VRID: not a loss but a change, which is then told */
-  movedToAnotherVrid(router: VirtualRouter, now: Instant): boolean;
+  /** a priority 0 explains a silence, which is then no sign of blindness: `unexplained` false */
+  silentTogether(router: VirtualRouter, unexplained: boolean, now: Instant): Companions;
+  /** another virtual router's master advertises all of its VIPs: it is no loss, but a change, or nothing */
+  goesOnElsewhere(router: VirtualRouter, now: Instant): boolean;
   /** a new speaker joined: bounds are kept by forgetting others */
   speakerMet(router: VirtualRouter, speaker: Speaker): void;
   fellSilent(router: VirtualRouter): void;

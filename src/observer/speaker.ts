@@ -36,11 +36,15 @@ export interface Speaker {
   fault: boolean;
   /** the last claim of one of the VIPs from its MAC */
   lastClaimAt: Instant | null;
+  /** its last two adverts came within milliseconds: without an identification, copies perhaps */
+  copies: boolean;
   ipId: number | null;
   /** how many of its adverts in a row counted the IPv4 identification up by one */
   ipIdStreak: number;
   /** its standing against a speaker that outranks it, while both speak */
   rivalry: Rivalry | null;
+  /** it took the place of a speaker that outranks it for a moment: what was heard of that */
+  repelled: Repelled | null;
   /** settings last heard before somebody else's changed: no longer evidence of a mismatch */
   staleFields: ReadonlySet<string>;
   /** an advert came from another MAC: whose it is will be known later */
@@ -48,6 +52,13 @@ export interface Speaker {
   /** worst deviation from the interval and adverts known to be missing, since the last sample */
   jitterUs: number;
   missed: number;
+}
+
+export interface Repelled {
+  readonly winner: Speaker;
+  readonly firstUtterance: Instant;
+  readonly lastUtterance: Instant;
+  readonly firstAnswer: Instant;
 }
 
 export interface MacChange {
@@ -74,9 +85,11 @@ export function newSpeaker(advert: Advert, at: Instant): Speaker {
     resignedAt: null,
     fault: false,
     lastClaimAt: null,
+    copies: false,
     ipId: null,
     ipIdStreak: 0,
     rivalry: null,
+    repelled: null,
     staleFields: new Set(),
     macChange: null,
     jitterUs: 0,
@@ -92,6 +105,14 @@ export function largestSkewUs(speaker: Speaker): number {
 /** Past this much silence no healthy backup can still be waiting. */
 export function silenceLimitUs(speaker: Speaker): number {
   return 3 * speaker.intervalUs + largestSkewUs(speaker);
+}
+
+/**
+ * How much later than its limit a silence is taken for a loss: daemons wake late, by 40 ms on an idle machine, and
+ * a backup of priority 1 waits to within 4 ms of the limit.
+ */
+export function latenessUs(speaker: Speaker): number {
+  return Math.min(SECOND, Math.max(100 * MS, speaker.intervalUs / 4));
 }
 
 /** A master silent for so long may have been given up by its backups (3 intervals, less a quarter for jitter). */

@@ -40,7 +40,7 @@ const SENTENCES: Sentences = {
     if (d.reason === 'never-heard')
       return `nobody speaks for ${vips}: not heard since the observer started${alone}`;
     const last = d.last === null ? 'its master' : name(d.last);
-    if (d.reason === 'resigned') return `nobody holds ${vips}: ${last} resigned and nobody took over${alone}`;
+    if (d.reason === 'resigned') return `nobody holds ${vips}: ${last} resigned and nobody took over`;
     return `nobody holds ${vips}: ${last} fell silent and nobody took over${alone}`;
   },
   'split-brain': (d, name, phase) => {

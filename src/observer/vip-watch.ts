@@ -43,6 +43,8 @@ export interface Reign {
   readonly byFailover: boolean;
   /** the end of the last split-brain */
   readonly splitEndedAt: number;
+  /** since when no takeover is pending */
+  readonly undisputedAt: number;
 }
 
 export class VipWatch {
@@ -98,7 +100,14 @@ export class VipWatch {
 
   /** The master changed: whatever its predecessor failed to claim is no longer in question. */
   masterChanged(at: Instant): void {
-    for (const vip of this.#vips.values()) this.#endMissing(vip, at);
+    const master = this.#router.master;
+    for (const vip of this.#vips.values()) {
+      this.#endMissing(vip, at);
+      const stranger = master === null ? undefined : vip.strangers.get(master.mac);
+      if (stranger === undefined) continue;
+      if (stranger.condition !== null) this.#router.end(stranger.condition, at);
+      this.#release(vip, stranger);
+    }
   }
 
   nextDue(): number {
@@ -127,7 +136,11 @@ export class VipWatch {
         if (stranger.condition !== null) {
           this.#router.end(stranger.condition, now);
           this.#release(vip, stranger);
-        } else if (master.lastAt > stranger.firstAt && !this.#isSpeakers(stranger.mac, now)) {
+        } else if (
+          master.lastAt > stranger.firstAt &&
+          !this.#isSpeakers(stranger.mac, now) &&
+          !this.#inDispute(stranger.mac)
+        ) {
           stranger.condition = this.#router.begin(
             'ip-conflict',
             stranger.firstAt,
@@ -161,7 +174,7 @@ export class VipWatch {
   /** Since when the VIP's claims point elsewhere; null while they do not, or it cannot be judged. */
   #missingSince(vip: Vip, master: Speaker): Instant | null {
     const reign = this.#reign();
-    if (!reign.settled || vip.missing !== null) return null;
+    if (!reign.settled || vip.missing !== null || master.macChange !== null) return null;
     const ours = this.#mastersClaim(vip, master);
     const theirs = this.#otherSpeakersClaim(vip, master);
     const { sight } = this.#router;
@@ -170,6 +183,7 @@ export class VipWatch {
     const silent =
       reign.byFailover &&
       ours < claimedFrom &&
+      !this.#claimedLast(vip, ours) &&
       sight.hearsClaims(familyOf(vip.address)) &&
       sight.regainedAt < claimedFrom &&
       !(ours === Number.NEGATIVE_INFINITY && vip.claims.size === 0 && vip.address.startsWith('fe80:'));
@@ -182,7 +196,10 @@ export class VipWatch {
   #missingDue(vip: Vip, master: Speaker): number {
     const since = this.#missingSince(vip, master);
     if (since === null) return Number.POSITIVE_INFINITY;
-    const due = this.#router.sight.after(since, this.#router.thresholds.garpMissingAfterMs * MS);
+    const due = this.#router.sight.after(
+      Math.max(since, this.#reign().undisputedAt),
+      this.#router.thresholds.garpMissingAfterMs * MS,
+    );
     // a master whose own advert is overdue may be gone or muted: its next advert decides
     const nextAdvertDue = this.#router.heardAt(master) + 1.25 * master.intervalUs;
     return due <= nextAdvertDue ? due : Number.POSITIVE_INFINITY;
@@ -196,6 +213,13 @@ export class VipWatch {
       const vip = this.#vip(address);
       if (this.#missingDue(vip, master) <= now) this.#beginMissing(vip, master);
     }
+  }
+
+  /** Nobody claimed it since the master did. */
+  #claimedLast(vip: Vip, ours: number): boolean {
+    if (ours === Number.NEGATIVE_INFINITY) return false;
+    for (const at of vip.claims.values()) if (at > ours) return false;
+    return true;
   }
 
   #beginMissing(vip: Vip, master: Speaker): void {
@@ -244,10 +268,16 @@ export class VipWatch {
     }
     if (vip.strangers.size >= MACS_MAX || !this.#router.isSpeaking(master, at)) return;
     if (this.#isSpeakers(mac, at) || this.#ownMac(master, mac)) return;
-    if (!this.#reign().settled && [...this.#router.speakers.values()].some((speaker) => speaker.mac === mac))
-      return;
+    if (this.#inDispute(mac) || !master.advert.vips.includes(vip.address)) return;
     this.#strangers++;
     vip.strangers.set(mac, { mac, firstAt: at, lastAt: at, condition: null });
+  }
+
+  /** Of a speaker, while who is master is in question. */
+  #inDispute(mac: string): boolean {
+    return (
+      !this.#reign().settled && [...this.#router.speakers.values()].some((speaker) => speaker.mac === mac)
+    );
   }
 
   #release(vip: Vip, stranger: Stranger): void {
@@ -263,6 +293,7 @@ export class VipWatch {
   /** Of a speaker that speaks, or did less than a silence limit ago. */
   #isSpeakers(mac: string, at: Instant): boolean {
     for (const speaker of this.#router.speakers.values()) {
+      if (speaker.macChange?.mac === mac) return true; // perhaps its new card: known later
       if (speaker.mac !== mac) continue;
       const quietSince = Math.max(this.#router.heardAt(speaker), speaker.replacedAt);
       if (at - quietSince <= silenceLimitUs(speaker)) return true;

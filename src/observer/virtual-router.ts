@@ -11,7 +11,7 @@ import { type Claim, isVirtualRouterMac } from '../wire/packet.ts';
 import { AdvertGaps, type Previously } from './advert-gaps.ts';
 import type { DeadlineOwner } from './deadlines.ts';
 import { Flapping } from './flapping.ts';
-import { Rivalries, type Takeover } from './rivalry.ts';
+import { Rivalries, sharedVips, type Takeover, vipsDiffer } from './rivalry.ts';
 import type { RouterView, Telling } from './router-view.ts';
 import type { RouterIdentity, RouterServices } from './services.ts';
 import { SettingsWatch } from './settings.ts';
@@ -22,6 +22,7 @@ import {
   givenUpUs,
   graceUs,
   largestSkewUs,
+  latenessUs,
   newSpeaker,
   outranks,
   rejectedFields,
@@ -69,6 +70,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   #retired = false;
   #byFailover = false;
   #splitEndedAt = Number.NEGATIVE_INFINITY;
+  #undisputedAt = Number.NEGATIVE_INFINITY;
   #takeover: Takeover | null = null;
   #lost: Condition<'master-lost'> | null = null;
   /** whose priority 0 the last advert was */
@@ -103,6 +105,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
         since: this.#masterSince,
         byFailover: this.#byFailover,
         splitEndedAt: this.#splitEndedAt,
+        undisputedAt: this.#undisputedAt,
       }),
       (master, mac) => services.sameNode(identity, master, mac),
     );
@@ -134,6 +137,20 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
 
   inSplit(speaker: Speaker): boolean {
     return this.#rivalries.inSplit(speaker);
+  }
+
+  /** Its VIPs are held under another VRID, by `by`: whatever was missing is not. */
+  goesOn(by: Speaker, vrid: number, since: Instant): void {
+    if (this.#lost !== null) this.end(this.#lost, since, { by: by.address });
+    this.#lost = null;
+    if (!this.speakers.has(by.address)) return; // somebody else held the same VIPs all along
+    const { address } = by;
+    this.tell('config-changed', since, {
+      speaker: address,
+      field: 'vrid',
+      before: String(this.identity.vrid),
+      after: String(vrid),
+    });
   }
 
   /** A configured virtual router that was not heard in time is lost from the start. */
@@ -196,7 +213,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       this.#count(speaker, at, at - speaker.lastAt, ipId);
     }
     speaker.adverts++;
-    if (advert.priority === 0) this.#resign(speaker, at);
+    if (advert.priority === 0) this.#resign(speaker, ipId === null && speaker.copies, at);
     else this.#speak(speaker, advert.priority, at, previously);
     this.lastAdvertAt = at;
     this.#claimInSilenceAt = null;
@@ -219,7 +236,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#claims.claimed(claim, at);
     if (owner !== null) {
       owner.lastClaimAt = at;
-      this.#rivalries.claim(owner, at);
+      this.#rivalries.claim(owner, claim.address, at);
       if (this.#rivalries.splitOpen) this.#takeover = null;
     }
     if (owner !== null || isVirtualRouterMac(claim.mac)) this.#noteClaimInSilence(at);
@@ -339,7 +356,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       intervalUs: speaker.intervalUs,
       ipId: speaker.ipId,
       ipIdStreak: speaker.ipIdStreak,
-      resigned: speaker.resignedAt !== null,
+      priority: speaker.priority,
+      resignedAt: speaker.resignedAt,
+      fault: speaker.fault,
       running: this.isSpeaking(speaker, at),
     };
   }
@@ -358,7 +377,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     if (previously?.running !== true) {
       speaker.runStart = at;
       speaker.rivalry = null;
-    } else if (priority !== speaker.priority) {
+    } else if (priority !== speaker.priority && !isSuccessor(speaker, previously, priority, at)) {
       this.tell('priority-change', at, {
         speaker: speaker.address,
         oldPriority: speaker.priority,
@@ -367,6 +386,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     }
     this.#resigned = null;
     speaker.priority = priority;
+    speaker.copies = at - speaker.lastAt < FAULT_PAIR_US && previously !== null;
     speaker.lastAt = at;
     speaker.resignedAt = null;
     speaker.fault = false;
@@ -398,12 +418,16 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   #masterSpoke(master: Speaker, previously: Previously | null, wasLost: boolean, at: Instant): void {
     master.highestAsMaster = Math.max(master.highestAsMaster, master.priority);
     const takeover = this.#takeover;
-    if (takeover === null) {
-      if (previously === null || previously.resigned || wasLost || this.#rivalries.splitOpen) return;
+    if (previously !== null && isSuccessor(master, previously, master.priority, at)) {
+      this.#succeeded(master, previously, at);
+    } else if (takeover === null) {
+      if (previously === null || previously.resignedAt !== null || wasLost || this.#rivalries.splitOpen)
+        return;
       if (!this.#claimedMeanwhile(master, previously.at)) this.#gaps.heard(master, previously, at);
     } else if (outranks(master, takeover.newcomer)) {
       this.#takeover = null;
-      this.#rivalries.answered(takeover, master, at);
+      this.#undisputedAt = at;
+      this.#rivalries.answered(takeover, master, this.#masterSince, at);
     } else {
       takeover.masterSpoke = true;
     }
@@ -428,20 +452,45 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     )
       return;
     const takeover = this.#takeover;
-    if (takeover !== null && (takeover.newcomer === speaker || !outranks(speaker, takeover.newcomer))) return;
+    if (takeover !== null && takeover.newcomer === speaker) {
+      if (this.#cannotHaveYielded(takeover, master, at))
+        this.#rivalries.cannotHaveYielded(speaker, master, at);
+      return;
+    }
+    if (takeover !== null && !outranks(speaker, takeover.newcomer)) return;
     this.#takeover = {
       newcomer: speaker,
       firstAt: at,
       firstPriority: speaker.priority,
+      masterLastAt: master.lastAt,
       masterSilentUs: at - this.heardAt(master),
       masterSpoke: false,
       claimAt: null,
     };
   }
 
-  #resign(speaker: Speaker, at: Instant): void {
+  /**
+   * The newcomer took over from a master that was speaking, and neither obeys the other: they reject each other's
+   * adverts, or the newcomer is outranked and their VIPs differ. The master's silence tells nothing then.
+   */
+  #cannotHaveYielded(takeover: Takeover, master: Speaker, at: Instant): boolean {
+    const { newcomer, firstAt } = takeover;
+    if (master.resignedAt !== null || master.runStart === null || this.#lost !== null) return false;
+    if (takeover.masterSilentUs >= givenUpUs(master) || at - firstAt < graceUs(master)) return false;
+    if (sharedVips(newcomer, master).length === 0) return false;
+    if (rejectedFields(newcomer, master).length > 0) return true;
+    return (
+      vipsDiffer(newcomer, master) &&
+      outranks(master, newcomer) &&
+      firstAt - master.runStart > graceUs(master) &&
+      at >= this.heardAt(master) + 1.25 * master.intervalUs
+    );
+  }
+
+  #resign(speaker: Speaker, arrivesInCopies: boolean, at: Instant): void {
+    speaker.repelled = null;
     if (speaker.resignedAt === null) speaker.resignedAt = at;
-    else if (at - speaker.lastAt <= FAULT_PAIR_US) speaker.fault = true;
+    else if (at - speaker.lastAt <= FAULT_PAIR_US && !arrivesInCopies) speaker.fault = true;
     this.#resigned = speaker;
     speaker.lastAt = at;
     speaker.runStart = null;
@@ -475,19 +524,25 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const { newcomer, firstAt } = takeover;
     const cause = this.#causeOf(takeover, old);
     const claimAt = takeover.claimAt ?? this.#claimBefore(newcomer, firstAt);
-    const gone = old.resignedAt ?? old.lastAt;
+    // what was measured: it may have spoken or resigned since
+    const gone = cause === 'graceful' ? (old.resignedAt ?? old.lastAt) : takeover.masterLastAt;
+    const muted = this.rejectedAt > gone;
     const blindUs = this.sight.blindUs(gone, firstAt);
     this.#takeover = null;
     old.runStart = null;
     old.replacedAt = now;
     this.#rivalries.settled();
+    if (newcomer.mac === old.mac && newcomer.mac !== '' && !isVirtualRouterMac(newcomer.mac)) {
+      this.#renumbered(old, takeover);
+      return;
+    }
     this.#crown(newcomer, firstAt, true);
     this.tell('failover', firstAt, {
       from: old.address,
       to: newcomer.address,
       cause,
       silenceMs: msFromUs(Math.max(0, firstAt - gone)),
-      darkMs: darkMs(cause, gone, old.intervalUs, firstAt, claimAt),
+      darkMs: darkMs(cause, gone, muted ? Number.POSITIVE_INFINITY : old.intervalUs, firstAt, claimAt),
       fromPriority: old.priority,
       toPriority: takeover.firstPriority,
       vips: newcomer.advert.vips,
@@ -498,10 +553,46 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#flapping.failedOver(firstAt);
   }
 
+  /** Another node took over under the same source address: only its priority tells. */
+  #succeeded(master: Speaker, previously: Previously, at: Instant): void {
+    const gone = previously.resignedAt ?? previously.at;
+    const cause = previously.resignedAt === null ? 'silence' : 'graceful';
+    const claimAt = this.#claimBefore(master, at);
+    const blindUs = this.sight.blindUs(gone, at);
+    this.#takeover = null;
+    this.#rivalries.settled();
+    this.#crown(master, at, true);
+    this.tell('failover', at, {
+      from: master.address,
+      to: master.address,
+      cause,
+      silenceMs: msFromUs(at - gone),
+      darkMs: darkMs(cause, gone, previously.intervalUs, at, claimAt),
+      fromPriority: previously.priority,
+      toPriority: master.priority,
+      vips: master.advert.vips,
+      claimMs: claimAt === null ? null : msFromUs(claimAt - at),
+      fault: previously.fault,
+      ...(blindUs > 0 ? { blindMs: msFromUs(blindUs) } : {}),
+    });
+    this.#flapping.failedOver(at);
+  }
+
+  /** The same card under another source address: its node was given one, and nothing moved. */
+  #renumbered(old: Speaker, { newcomer, firstAt }: Takeover): void {
+    this.tell('config-changed', firstAt, {
+      speaker: newcomer.address,
+      field: 'source',
+      before: old.address,
+      after: newcomer.address,
+    });
+    this.#crown(newcomer, firstAt, this.#byFailover);
+  }
+
   #causeOf(takeover: Takeover, old: Speaker): FailoverCause {
     const { newcomer } = takeover;
-    if (old.resignedAt !== null) return 'graceful';
-    if (!takeover.masterSpoke && takeover.masterSilentUs >= givenUpUs(old)) return 'silence';
+    if (old.resignedAt !== null && old.resignedAt <= takeover.firstAt) return 'graceful';
+    if (takeover.masterSilentUs >= givenUpUs(old)) return 'silence';
     if (!outranks(newcomer, old)) return 'silence';
     return outranks(newcomer, old, old.highestAsMaster) ? 'preemption' : 'priority-drop';
   }
@@ -517,12 +608,12 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     return latest;
   }
 
-  #crown(speaker: Speaker, since: Instant, byFailover: boolean): void {
+  #crown(speaker: Speaker, since: Instant, byFailover: boolean, at: Instant = since): void {
     this.master = speaker;
     this.#masterSince = since;
     this.#byFailover = byFailover;
     speaker.highestAsMaster = speaker.priority;
-    this.#claims.masterChanged(since);
+    this.#claims.masterChanged(at);
     this.#gaps.masterChanged();
   }
 
@@ -531,7 +622,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     loser.replacedAt = now;
     if (this.#rivalries.splitOpen) return;
     // no failover: it held the VIP all along
-    if (this.master !== survivor) this.#crown(survivor, survivor.runStart ?? at, false);
+    if (this.master !== survivor) this.#crown(survivor, survivor.runStart ?? at, false, at);
     this.#takeover = null;
   }
 
@@ -559,6 +650,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const afterResigning = this.sight.after(this.lastAdvertAt, largestSkewUs(master) + graceUs(master));
     if (resigned) limit = Math.max(limit, afterResigning);
     else if (limit === Number.NEGATIVE_INFINITY) limit = this.heardAt(master) + silenceLimitUs(master);
+    if (!resigned) limit += latenessUs(master);
     if (this.#claimInSilenceAt !== null) limit += extension;
     if (!resigned && this.rejectedAt > this.lastAdvertAt) {
       const muted = Math.min(this.rejectedAt + silenceLimitUs(master), this.lastAdvertAt + MUTED_MAX_US);
@@ -570,14 +662,13 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   #lose(now: Instant): void {
     const { master } = this;
     if (master === null) return;
-    // a priority 0 is a word, not silence
-    const companions = this.#resigned === null ? this.#services.silentTogether(this, now) : 'alone';
+    const companions = this.#services.silentTogether(this, this.#resigned === null, now);
     if (companions === 'blind') return;
     if (companions !== 'alone') {
       this.#lostNotBefore = companions;
       return;
     }
-    if (this.#services.movedToAnotherVrid(this, now)) return;
+    if (this.#services.goesOnElsewhere(this, now)) return;
     const blindUs = this.sight.blindUs(this.lastAdvertAt, now);
     this.#lost = this.begin('master-lost', this.lastAdvertAt, {
       last: master.address,
@@ -695,13 +786,13 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
 
 /**
  * What clients can have felt: from the end of the old master's service to the new one's first claim. A dead
- * master died somewhere in the interval after its last advert; one that resigned did so then; one that was
- * preempted served until the newcomer spoke.
+ * master died somewhere in the interval after its last advert, and nobody knows when if it was muted; one that
+ * resigned did so then; one that was preempted served until the newcomer spoke.
  */
 function darkMs(
   cause: FailoverCause,
   gone: Instant,
-  intervalUs: number,
+  mayHaveServedUs: number,
   firstAt: Instant,
   claimAt: Instant | null,
 ): readonly [number, number] {
@@ -710,13 +801,22 @@ function darkMs(
     case 'graceful':
       return [msFromUs(served), msFromUs(served)];
     case 'silence':
-      return [msFromUs(Math.max(0, served - intervalUs)), msFromUs(served)];
+      return [msFromUs(Math.max(0, served - mayHaveServedUs)), msFromUs(served)];
     case 'preemption':
     case 'priority-drop':
       return [0, msFromUs(Math.max(0, (claimAt ?? firstAt) - firstAt))];
     case 'claim-only':
       return [0, 0];
   }
+}
+
+/**
+ * Where the VIP itself is the source address (FRR with a link-local VIP) both nodes share address and MAC. Only a
+ * new priority after a priority 0, or after the master was given up, tells that the node changed.
+ */
+function isSuccessor(speaker: Speaker, previously: Previously, priority: number, at: Instant): boolean {
+  if (priority === previously.priority || !speaker.advert.vips.includes(speaker.address)) return false;
+  return previously.resignedAt !== null || at - previously.at >= 2.75 * previously.intervalUs;
 }
 
 function announcedPriority(speaker: Speaker): number {

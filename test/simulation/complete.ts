@@ -44,7 +44,7 @@ interface Stretch {
 }
 
 function calmStretches(verdict: Case): Stretch[] {
-  const { truth, profile } = verdict.run;
+  const { truth } = verdict.run;
   const stretches: Stretch[] = [];
   let current: CapturedAdvert[] = [];
   const close = () => {
@@ -53,7 +53,7 @@ function calmStretches(verdict: Case): Stretch[] {
     current = [];
   };
   for (const captured of truth.adverts) {
-    if (captured.at < profile.observerStartsAt || captured.at >= profile.end || captured.copy) continue;
+    if (captured.copy) continue;
     const last = current.at(-1);
     const goesOn =
       last !== undefined &&
@@ -316,7 +316,7 @@ function checkSplitBrainTold(
   to: number,
 ): void {
   const { truth, profile } = verdict.run;
-  const begin = Math.max(from + graceUs(profile.contents) + verdict.flightUs, profile.observerStartsAt);
+  const begin = from + graceUs(profile.contents) + verdict.flightUs;
   const regular = (m: Mastership) =>
     regularStretches(
       truth
@@ -335,6 +335,8 @@ function checkBothSpokeTold(verdict: Case, sides: readonly (readonly CapturedAdv
   const common = sides.map((side) => side.filter((a) => a.at >= start && a.at <= end));
   const [a, b] = common.map((side) => side[0]);
   if (a === undefined || b === undefined || common.some((side) => side.length < ADVERTS_EACH)) return;
+  // A resumed process sends dozens of adverts within a millisecond.
+  if (end - start < 2 * a.advert.intervalMs * MS) return;
   if (verdict.isBlindIn(start - verdict.limitUs, end)) return;
   const [winner, loser] = outranks(verdict, a.advert, b.advert.priority, b.advert.src) ? [a, b] : [b, a];
   if (somebodyOutranks(verdict, winner, start, end)) return;
@@ -389,16 +391,17 @@ function somebodyOutranks(verdict: Case, winner: CapturedAdvert, start: number, 
 function checkSilences(verdict: Case): void {
   const { truth, profile, end } = verdict.run;
   if (profile.enabled.has('mismatch') || profile.enabled.has('junk')) return;
-  const heard = truth.adverts.filter((a) => a.at >= profile.observerStartsAt && a.at < end);
+  const heard = truth.adverts;
   for (const [i, last] of heard.entries()) {
     const until = heard[i + 1]?.at ?? end;
     const voices = new Set(
       heard.filter((a) => a.at > last.at - 3 * verdict.limitUs && a.at <= last.at).map(senderOf),
     );
-    const steady = voices.size === 1 && viewAt(verdict.vrEvents, last.at).splits === 0;
+    const view = viewAt(verdict.vrEvents, last.at);
+    if (view.master === null) continue; // heard too seldom to exist
+    const steady = voices.size === 1 && view.splits === 0;
     const long = (steady ? 1 : 2.5) * verdict.limitUs + profile.contents.intervalUs + 10 * MS;
-    // A virtual router exists once it was heard twice.
-    if (i < 2 || until - last.at <= long || verdict.isBlindIn(last.at - verdict.limitUs, until)) continue;
+    if (until - last.at <= long || verdict.isBlindIn(last.at - verdict.limitUs, until)) continue;
     const rule = steady ? 'complete: master-lost in time' : 'complete: master-lost';
     verdict.applies(rule);
     if (openAt(verdict.vrEvents, 'master-lost', last.at + long).length === 0) {

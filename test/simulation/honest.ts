@@ -156,7 +156,9 @@ function checkSplitBrain(verdict: Case, event: EventOf<'split-brain'>): void {
   // Speakers that reject each other are known by the loser's first advert (docs/vrrp-rules.md): they have just begun.
   const until = event.details.reason === 'rejects' ? profile.contents.intervalUs : 0;
   const together = truth.bothMasters(winner.name, loser.name, from, sinceStart(event.detectedAt) + until);
-  if (together <= profile.conditions.delayMaxUs && yieldsToThird(verdict, winner, loser, event)) return;
+  if (together <= profile.conditions.delayMaxUs) {
+    if (yieldsToThird(verdict, winner, loser, event) || yieldsUnseen(verdict, winner, loser, event)) return;
+  }
   verdict.require(
     together > profile.conditions.delayMaxUs,
     'honest: split-brain means two masters',
@@ -187,6 +189,29 @@ function yieldsToThird(
       truth.bothMasters(router.name, winner.name, from, until) > profile.conditions.delayMaxUs,
   );
   return yielded && third;
+}
+
+/**
+ * Excused: the two reject each other, the winner was heard on time, and the loser yielded all the same, in the very
+ * moment that it became master (resumed, it still had adverts waiting that it accepts). With a winner that is
+ * overdue by then there is no excuse: who is dead already mutes nobody.
+ */
+function yieldsUnseen(
+  verdict: Case,
+  winner: RouterSettings,
+  loser: RouterSettings,
+  event: EventOf<'split-brain'>,
+): boolean {
+  const { truth } = verdict.run;
+  const time = sinceStart(event.time);
+  const last = lastAdvertBefore(verdict, winner, time - 1);
+  if (event.details.reason !== 'rejects' || last === undefined) return false;
+  const onTime = time - last.at <= 1.25 * last.advert.intervalMs * MS;
+  const known = sinceStart(event.detectedAt);
+  return (
+    onTime &&
+    truth.masteredIn(loser.name, known - verdict.flightUs, known).some((m) => m.ending === 'yielded')
+  );
 }
 
 /** One of the two has stopped being master, or cannot be heard; the survivor is the other one. */
@@ -236,15 +261,16 @@ function checkMasterLost(verdict: Case, event: EventOf<'master-lost'>): void {
   checkWaited(verdict, event);
 }
 
-/** Not before the limit that the last advert implies: 3 intervals and a skew, or the skew alone after a priority 0. */
+/** Not before the limit that its last holder's adverts imply: 3 intervals and a skew, or the skew alone after a priority 0. */
 function checkWaited(verdict: Case, event: EventOf<'master-lost'>): void {
   const time = sinceStart(event.time);
-  const last = verdict.run.truth.adverts.findLast((a) => a.at <= time)?.advert;
+  const holder = verdict.run.truth.routerAt(event.details.last);
+  const last = holder && lastAdvertBefore(verdict, holder, time);
   if (last === undefined) return;
-  const intervalUs = last.intervalMs * MS;
-  const skewUs = last.version === 2 ? SECOND : intervalUs;
-  const limit = last.priority === 0 ? skewUs : 3 * intervalUs + skewUs;
-  const waited = event.detectedAt - event.time;
+  const intervalUs = last.advert.intervalMs * MS;
+  const skewUs = last.advert.version === 2 ? SECOND : intervalUs;
+  const limit = last.advert.priority === 0 ? skewUs : 3 * intervalUs + skewUs;
+  const waited = sinceStart(event.detectedAt) - last.at;
   verdict.require(waited >= limit, 'honest: master-lost waits its limit', event, `${waited} µs of ${limit}`);
 }
 
@@ -277,6 +303,8 @@ function checkOverlap(verdict: Case, event: EventOf<'overlap'>): void {
     verdict.require(false, 'honest: overlap of routers', event, 'unknown');
     return;
   }
+  // Sight regained, everybody has a fresh limit: who was replaced while we were blind may still seem to hold.
+  if (verdict.isBlindIn(sinceStart(event.time) - verdict.limitUs, sinceStart(event.detectedAt))) return;
   const from = sinceStart(event.time) - verdict.run.profile.contents.intervalUs - verdict.flightUs;
   const together = truth.bothMasters(holder.name, claimant.name, from, sinceStart(event.detectedAt));
   verdict.require(

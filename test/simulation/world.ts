@@ -100,6 +100,7 @@ class World {
     this.#schedule.at(faultsUntil, () => this.#calm());
     this.#schedule.runUntil(end);
     this.#log.close(end);
+    for (const frame of this.#log.frames) keepWithin(frame.capturedAt, this.#profile.observerStartsAt, end);
     return {
       seed: this.#seed,
       profile: this.#profile,
@@ -409,4 +410,9 @@ class World {
     }
     return traffic;
   }
+}
+
+/** What arrived before the observer began to look, or after the end, was not captured. */
+function keepWithin(times: number[], from: number, to: number): void {
+  times.splice(0, times.length, ...times.filter((at) => at >= from && at < to));
 }
