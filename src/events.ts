@@ -173,6 +173,7 @@ export const KINDS = {
     VR,
     'A node took the VIP for a moment and was repelled: a sign of lost adverts.',
     ['holder', 'claimant', 'vips', 'overlapMs'],
+    ['count'],
   ),
   'vrid-collision': kind(
     'begin/end',
@@ -180,7 +181,6 @@ export const KINDS = {
     VR,
     'Two virtual routers with no VIP in common use one VRID on one segment.',
     ['others', 'vips'],
-    ['count'],
   ),
   flapping: kind(
     'begin/end',
@@ -202,6 +202,7 @@ export const KINDS = {
     VR,
     'One speaker changed: a reload, a new network card, or (field `vrid`) its VIPs go on under another VRID.',
     ['speaker', 'field', 'before', 'after'],
+    ['count'],
   ),
   'priority-change': kind(
     'instant',
@@ -209,6 +210,7 @@ export const KINDS = {
     VR,
     'A speaking speaker’s priority changed: a tracked check failed or recovered.',
     ['speaker', 'oldPriority', 'newPriority'],
+    ['count'],
   ),
   'advert-gap': kind(
     'instant',

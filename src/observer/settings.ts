@@ -8,6 +8,7 @@
  */
 import { type Instant, MS } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
+import { RateLimit } from './rate-limit.ts';
 import type { RouterView } from './router-view.ts';
 import { authOf, checksumStyle, isCut, type Speaker } from './speaker.ts';
 import type { Condition } from './timeline.ts';
@@ -18,10 +19,13 @@ type Field = (typeof FIELDS)[number];
 /** So many different passwords get a number of their own; an outsider could send any number of them. */
 const PASSWORDS_MAX = 16;
 const VALUES_MAX = 16;
+const BEGINS_A_MINUTE = 5;
 
 export class SettingsWatch {
   readonly #router: RouterView;
   readonly #passwords = new Map<string, number>();
+  /** somebody who changes with every advert is told so often, no more */
+  readonly #begins = new RateLimit(BEGINS_A_MINUTE, FIELDS.length);
   readonly #mismatches = new Map<Field, Condition<'config-mismatch'>>();
 
   constructor(router: RouterView) {
@@ -83,6 +87,7 @@ export class SettingsWatch {
     }
     const open = this.#mismatches.get(field);
     if (distinct.size > 1 && open === undefined) {
+      if (this.#begins.take(field, at) === 0) return;
       // RFC 9568 section 7.1: a v3 backup adopts the master's interval, so a difference there only surprises
       const harmless = field === 'advert-interval' && !legacy;
       const condition = this.#router.begin(

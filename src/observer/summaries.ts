@@ -50,11 +50,11 @@ const SENTENCES: Sentences = {
     }
     const both = `${name(d.winner)} and ${name(d.loser)} both hold ${list(d.vips)}`;
     if (d.reason === 'rejects')
-      return `split-brain: ${both}, each drops the other's adverts (${d.rejects.join(', ')} differs)`;
+      return `split-brain: ${both}, each drops the other's adverts (different ${d.rejects.join(', ')})`;
     return `split-brain: ${both}, ${name(d.loser)} does not yield`;
   },
   overlap: (d, name) =>
-    `${name(d.claimant)} took ${list(d.vips)} for a moment and was repelled by ${name(d.holder)}: adverts were lost or muted`,
+    `${name(d.claimant)} took ${list(d.vips)} for a moment and was repelled by ${name(d.holder)}: adverts were lost or muted${times(d.count ?? 1)}`,
   'vrid-collision': (d, _name, phase) =>
     phase === 'end'
       ? `VRID no longer shared with ${list(d.others)}`

@@ -11,6 +11,7 @@ import { type Claim, isVirtualRouterMac } from '../wire/packet.ts';
 import { AdvertGaps, type Previously } from './advert-gaps.ts';
 import type { DeadlineOwner } from './deadlines.ts';
 import { Flapping } from './flapping.ts';
+import { RateLimit } from './rate-limit.ts';
 import { Rivalries, sharedVips, type Takeover, vipsDiffer } from './rivalry.ts';
 import type { RouterView, Telling } from './router-view.ts';
 import type { RouterIdentity, RouterServices } from './services.ts';
@@ -40,6 +41,14 @@ const MUTED_MAX_US = 30 * SECOND;
 /** Two priority 0 within this much: keepalived went to FAULT. */
 const FAULT_PAIR_US = 5 * MS;
 
+/** What a broken or forged speaker can repeat at will is told so often a minute, then counted. */
+const REPEATABLE: ReadonlySet<EventKind> = new Set<EventKind>([
+  'overlap',
+  'config-changed',
+  'priority-change',
+]);
+const REPEATS_A_MINUTE = 10;
+
 export class VirtualRouter implements DeadlineOwner, RouterView {
   readonly identity: RouterIdentity;
   readonly ordinal: number;
@@ -64,6 +73,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   readonly #sources: SourceWatch;
   readonly #gaps: AdvertGaps;
   readonly #flapping: Flapping;
+  readonly #repeats = new RateLimit(REPEATS_A_MINUTE, REPEATABLE.size);
   /** the new master's first advert */
   #masterSince: Instant;
   #speakingSince: Instant;
@@ -286,7 +296,10 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   }
 
   tell<K extends EventKind>(kind: K, time: Instant, details: DetailsOf<K>, telling: Telling = {}): void {
-    this.#publish(this.#services.draft(this, 'instant', kind, time, details, telling));
+    const count = REPEATABLE.has(kind) ? this.#repeats.take(kind, time) : 1;
+    if (count === 0) return;
+    const counted = count > 1 ? { ...details, count } : details;
+    this.#publish(this.#services.draft(this, 'instant', kind, time, counted, telling));
   }
 
   begin<K extends EventKind>(

@@ -66,8 +66,46 @@ function checkFailover(verdict: Case, event: EventOf<'failover'>, master: string
     event,
     `${old.name} had not`,
   );
-  if (excuse === null) checkBecameMaster(verdict, event, first);
+  if (excuse === null) {
+    checkBecameMaster(verdict, event, first);
+    checkOutlasted(verdict, event, first, last);
+  }
+  checkStillHeard(verdict, event);
   checkCauseIsPossible(verdict, event, old);
+}
+
+/** The mastership that is told was still there when the old one ended: one handed over to the other. */
+function checkOutlasted(
+  verdict: Case,
+  event: EventOf<'failover'>,
+  first: CapturedAdvert,
+  last: CapturedAdvert | undefined,
+): void {
+  const after = masteredWhile(verdict, first);
+  const before = last && masteredWhile(verdict, last);
+  if (after === undefined || before === undefined) return;
+  verdict.require(
+    after.to >= before.to - verdict.flightUs,
+    'honest: the new master outlasted the old one',
+    event,
+    `${after.router} had ended ${before.to - after.to} µs before ${before.router}`,
+  );
+}
+
+/** Nobody is told to be master who has been silent for more than a limit (blindness and late existence aside). */
+function checkStillHeard(verdict: Case, event: EventOf<'failover'>): void {
+  const time = sinceStart(event.time);
+  const known = sinceStart(event.detectedAt);
+  const existed = verdict.vrEvents.some((other) => other.detectedAt < event.time);
+  const router = verdict.run.truth.routerAt(event.details.to);
+  const last = router && lastAdvertBefore(verdict, router, known);
+  if (!existed || last === undefined || verdict.isBlindIn(time, known)) return;
+  verdict.require(
+    known - last.at <= verdict.limitUs + verdict.flightUs,
+    'honest: the new master is heard',
+    event,
+    `it has been silent for ${known - last.at} µs`,
+  );
 }
 
 /**

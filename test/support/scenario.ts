@@ -202,7 +202,7 @@ class Scenario {
 
   #claim(node: string, at: number, settings: Settings): Observation[] {
     const from =
-      node === 'vmac' ? `00:00:5e:00:01:${Number(settings.vrid).toString(16).padStart(2, '0')}` : mac(node);
+      node === 'vmac' ? virtualMac(Number(settings.vrid), settings.vip ?? settings.vips ?? '') : mac(node);
     const form = (settings.form ?? 'arp-request') as 'arp-request' | 'arp-reply' | 'na';
     const addresses = (settings.vip ?? settings.vips ?? '').split(',');
     return addresses.map((address) => ({
@@ -323,6 +323,11 @@ function mac(node: string): string {
   if (node.includes(':')) return node;
   const number = [...node].reduce((sum, letter) => sum + letter.charCodeAt(0) - 96, 0);
   return `02:00:00:00:00:${number.toString(16).padStart(2, '0')}`;
+}
+
+/** RFC 9568 section 7.3 */
+function virtualMac(vrid: number, vip: string): string {
+  return `00:00:5e:00:0${vip.includes(':') ? 2 : 1}:${vrid.toString(16).padStart(2, '0')}`;
 }
 
 function us(at: number) {
