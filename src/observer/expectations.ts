@@ -8,7 +8,7 @@ import type { Observer } from './observer.ts';
 import type { ConfiguredRouter } from './services.ts';
 import { type Speaker, silenceLimitUs } from './speaker.ts';
 import { summarize } from './summaries.ts';
-import type { Condition, Draft } from './timeline.ts';
+import type { Condition } from './timeline.ts';
 import type { VirtualRouter } from './virtual-router.ts';
 
 const NEVER_HEARD_AFTER_US = 10 * SECOND;
@@ -66,7 +66,7 @@ export class Absence implements DeadlineOwner {
       summary: summarize('master-lost', 'begin', details, (address) => address),
       details,
     });
-    this.#observer.timeline.publish(begin as unknown as Draft);
+    this.#observer.timeline.publish(begin);
     this.#condition = { begin };
     return Number.POSITIVE_INFINITY;
   }
@@ -210,7 +210,7 @@ export class ClaimedRouters {
           ...(from === null ? {} : { fromNode: from.name }),
           ...(to === null ? {} : { toNode: to.name }),
         },
-      }) as unknown as Draft,
+      }),
     );
   }
 }

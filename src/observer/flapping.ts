@@ -32,6 +32,12 @@ export class Flapping {
     }
   }
 
+  /** The virtual router is forgotten. */
+  abandon(at: Instant): void {
+    if (this.#condition !== null) this.#router.end(this.#condition, at, { failovers: this.#total });
+    this.#condition = null;
+  }
+
   nextDue(): number {
     if (this.#condition === null || this.#lastAt === null) return Number.POSITIVE_INFINITY;
     return this.#lastAt + this.#router.thresholds.flappingWindowS * SECOND;

@@ -218,7 +218,7 @@ export class Observer implements RouterServices {
         subject: routerSubject({ segment, family, vrid, group }),
         summary: summarize('advert-invalid', 'instant', details, (address) => address),
         details,
-      }) as unknown as Draft,
+      }),
     );
   }
 
@@ -260,7 +260,7 @@ export class Observer implements RouterServices {
         subject: `vip:${key.replace('|', '/')}`,
         summary: `${address} is ${summarize('vip-moved', 'instant', details, (known) => known)}`,
         details,
-      }) as unknown as Draft,
+      }),
     );
   }
 
@@ -301,7 +301,7 @@ export class Observer implements RouterServices {
       summary: summarize('capture-degraded', 'begin', details, (address) => address),
       details,
     });
-    this.timeline.publish(begin as unknown as Draft);
+    this.timeline.publish(begin);
     this.#degraded.set(sight.capture, { begin });
   }
 
@@ -315,11 +315,7 @@ export class Observer implements RouterServices {
       const { kind, severity, cluster, subject, id } = condition.begin;
       const summary = summarize(kind, 'end', details, (address) => address);
       this.timeline.publish(
-        this.timeline.draft(
-          'end',
-          { kind, time: at, severity, cluster, subject, summary, details },
-          id,
-        ) as unknown as Draft,
+        this.timeline.draft('end', { kind, time: at, severity, cluster, subject, summary, details }, id),
       );
     }
     for (const slot of this.#slots.values()) {

@@ -23,6 +23,7 @@ import {
   type Speaker,
   silenceLimitUs,
 } from './speaker.ts';
+import type { Takeover } from './takeover.ts';
 import type { Condition } from './timeline.ts';
 
 /** The standing of a speaker against the highest-ranked one, while both speak. */
@@ -46,20 +47,6 @@ interface Split {
   rejecting: boolean;
   /** since when they no longer do */
   agreedAt: number;
-}
-
-export interface Takeover {
-  readonly newcomer: Speaker;
-  /** the newcomer's first advert */
-  readonly firstAt: Instant;
-  readonly firstPriority: number;
-  readonly masterLastAt: Instant;
-  /** how long the master had been silent by then, as far as we could see */
-  readonly masterSilentUs: number;
-  /** the master spoke since, but the newcomer outranks it */
-  masterSpoke: boolean;
-  /** the newcomer's first claim, which may lie before its first advert */
-  claimAt: Instant | null;
 }
 
 export class Rivalries {
@@ -169,6 +156,12 @@ export class Rivalries {
   /** A failover was recognised: the old master's run has ended, nobody rivals the new one. */
   settled(): void {
     for (const speaker of this.#router.speakers.values()) speaker.rivalry = null;
+  }
+
+  /** The virtual router is forgotten. */
+  abandon(at: Instant): void {
+    for (const split of this.#splits) this.#router.end(split.condition, at);
+    this.#splits = [];
   }
 
   forgotten(speaker: Speaker): void {

@@ -65,6 +65,12 @@ export class SettingsWatch {
     this.#compare(at);
   }
 
+  /** The virtual router is forgotten. */
+  abandon(at: Instant): void {
+    for (const condition of this.#mismatches.values()) this.#router.end(condition, at);
+    this.#mismatches.clear();
+  }
+
   forgotten(at: Instant): void {
     this.#compare(at);
   }

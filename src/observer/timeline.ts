@@ -49,9 +49,9 @@ export class Timeline {
     };
   }
 
-  publish(draft: Draft): void {
+  publish<K extends EventKind>(draft: Draft<K>): void {
     const { id, time, ...rest } = draft;
-    this.#events.push({ id, time, detectedAt: this.now, ...rest } as TimelineEvent);
+    this.#events.push({ id, time, detectedAt: this.now, ...rest } as unknown as TimelineEvent);
   }
 
   /** What was published since the last call. */

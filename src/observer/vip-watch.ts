@@ -98,6 +98,17 @@ export class VipWatch {
     else this.#suspect(vip, claim.mac, master, at);
   }
 
+  /** The virtual router is forgotten. */
+  abandon(at: Instant): void {
+    for (const vip of this.#vips.values()) {
+      this.#endMissing(vip, at);
+      for (const { condition } of vip.strangers.values())
+        if (condition !== null) this.#router.end(condition, at);
+    }
+    this.#vips.clear();
+    this.#strangers = 0;
+  }
+
   /** The master changed: whatever its predecessor failed to claim is no longer in question. */
   masterChanged(at: Instant): void {
     const master = this.#router.master;

@@ -4,7 +4,7 @@
  * This is the parent that keeps the state and branches; rivalries (overlap, split-brain), settings and VIP claims
  * are judged by its parts. The rules, with their reasons, are in docs/vrrp-rules.md.
  */
-import type { DetailsOf, EventKind, FailoverCause } from '../events.ts';
+import type { DetailsOf, EventKind } from '../events.ts';
 import type { AdvertObservation } from '../observation.ts';
 import { type Instant, MS, msFromUs, SECOND } from '../time.ts';
 import { type Claim, isVirtualRouterMac } from '../wire/packet.ts';
@@ -12,7 +12,7 @@ import { AdvertGaps, type Previously } from './advert-gaps.ts';
 import type { DeadlineOwner } from './deadlines.ts';
 import { Flapping } from './flapping.ts';
 import { RateLimit } from './rate-limit.ts';
-import { Rivalries, sharedVips, type Takeover, vipsDiffer } from './rivalry.ts';
+import { Rivalries, sharedVips, vipsDiffer } from './rivalry.ts';
 import type { RouterView, Telling } from './router-view.ts';
 import type { RouterIdentity, RouterServices } from './services.ts';
 import { SettingsWatch } from './settings.ts';
@@ -31,6 +31,7 @@ import {
   silenceLimitUs,
 } from './speaker.ts';
 import { summarize } from './summaries.ts';
+import { darkMs, failoverCause, isSuccessor, type Takeover } from './takeover.ts';
 import { type Condition, type Draft, endDetails } from './timeline.ts';
 import { VipWatch } from './vip-watch.ts';
 
@@ -168,9 +169,15 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#lost = condition;
   }
 
-  /** It was forgotten: no deadline of its own is left. */
+  /** It is forgotten: nothing of it stays open, and no deadline of its own is left. */
   retire(): void {
+    const { now } = this.#services.timeline;
     this.#retired = true;
+    this.steady = false;
+    this.#rivalries.abandon(now);
+    this.#settings.abandon(now);
+    this.#claims.abandon(now);
+    this.#flapping.abandon(now);
   }
 
   forgetSpeaker(speaker: Speaker, at: Instant): void {
@@ -196,6 +203,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const interval = speaker.intervalUs;
     if (gap < interval / 4 || gap >= 1.75 * interval) return false;
     this.#count(speaker, at, gap, ipId);
+    speaker.adverts++;
     speaker.lastAt = at;
     this.lastAdvertAt = at;
     this.#claimInSilenceAt = null;
@@ -535,7 +543,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const old = this.master;
     if (takeover === null || old === null) return;
     const { newcomer, firstAt } = takeover;
-    const cause = this.#causeOf(takeover, old);
+    const cause = failoverCause(takeover, old);
     const claimAt = takeover.claimAt ?? this.#claimBefore(newcomer, firstAt);
     // what was measured: it may have spoken or resigned since
     const gone = cause === 'graceful' ? (old.resignedAt ?? old.lastAt) : takeover.masterLastAt;
@@ -600,14 +608,6 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       after: newcomer.address,
     });
     this.#crown(newcomer, firstAt, this.#byFailover);
-  }
-
-  #causeOf(takeover: Takeover, old: Speaker): FailoverCause {
-    const { newcomer } = takeover;
-    if (old.resignedAt !== null && old.resignedAt <= takeover.firstAt) return 'graceful';
-    if (takeover.masterSilentUs >= givenUpUs(old)) return 'silence';
-    if (!outranks(newcomer, old)) return 'silence';
-    return outranks(newcomer, old, old.highestAsMaster) ? 'preemption' : 'priority-drop';
   }
 
   /** The newcomer's last claim before its first advert, where it claims first (FRR). */
@@ -755,9 +755,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   // saying
 
   #publish<K extends EventKind>(draft: Draft<K>): void {
-    const said = draft as unknown as Draft;
-    if (this.exists) this.#services.timeline.publish(said);
-    else this.#heldBack.push(said);
+    if (this.exists) this.#services.timeline.publish(draft);
+    else this.#heldBack.push(draft as unknown as Draft);
   }
 
   #comeIntoExistence(): void {
@@ -795,41 +794,6 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     for (const speaker of this.speakers.values()) if (speaker.mac === mac) return speaker;
     return null;
   }
-}
-
-/**
- * What clients can have felt: from the end of the old master's service to the new one's first claim. A dead
- * master died somewhere in the interval after its last advert, and nobody knows when if it was muted; one that
- * resigned did so then; one that was preempted served until the newcomer spoke.
- */
-function darkMs(
-  cause: FailoverCause,
-  gone: Instant,
-  mayHaveServedUs: number,
-  firstAt: Instant,
-  claimAt: Instant | null,
-): readonly [number, number] {
-  const served = Math.max(0, (claimAt ?? firstAt) - gone);
-  switch (cause) {
-    case 'graceful':
-      return [msFromUs(served), msFromUs(served)];
-    case 'silence':
-      return [msFromUs(Math.max(0, served - mayHaveServedUs)), msFromUs(served)];
-    case 'preemption':
-    case 'priority-drop':
-      return [0, msFromUs(Math.max(0, (claimAt ?? firstAt) - firstAt))];
-    case 'claim-only':
-      return [0, 0];
-  }
-}
-
-/**
- * Where the VIP itself is the source address (FRR with a link-local VIP) both nodes share address and MAC. Only a
- * new priority after a priority 0, or after the master was given up, tells that the node changed.
- */
-function isSuccessor(speaker: Speaker, previously: Previously, priority: number, at: Instant): boolean {
-  if (priority === previously.priority || !speaker.advert.vips.includes(speaker.address)) return false;
-  return previously.resignedAt !== null || at - previously.at >= 2.75 * previously.intervalUs;
 }
 
 function announcedPriority(speaker: Speaker): number {
