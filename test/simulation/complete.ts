@@ -385,7 +385,7 @@ function somebodyOutranks(verdict: Case, winner: CapturedAdvert, start: number, 
 
 /**
  * Nobody was heard for long: `master-lost` is open. After the steady voice of one router that is its limit, an
- * interval which a claim may add, and `grace`; otherwise a pending takeover or an open split-brain has a limit of its own first.
+ * interval which a claim may add, and a little; otherwise a pending takeover or an open split-brain has a limit of its own first.
  * Junk and rejected adverts may stretch it: runs with those are left out.
  */
 function checkSilences(verdict: Case): void {
@@ -400,8 +400,9 @@ function checkSilences(verdict: Case): void {
     const view = viewAt(verdict.vrEvents, last.at);
     if (view.master === null) continue; // heard too seldom to exist
     const steady = voices.size === 1 && view.splits === 0;
-    // `grace` for what was on its way; 10 ms for what our own ear is late.
-    const slack = profile.contents.intervalUs + graceUs(profile.contents) + 10 * MS;
+    // A quarter interval or 100 ms for daemons that wake late, 10 ms for what was on its way.
+    const { intervalUs } = profile.contents;
+    const slack = intervalUs + Math.max(100 * MS, intervalUs / 4) + 10 * MS;
     const long = (steady ? 1 : 2.5) * verdict.limitUs + slack;
     if (until - last.at <= long || verdict.isBlindIn(last.at - verdict.limitUs, until)) continue;
     const rule = steady ? 'complete: master-lost in time' : 'complete: master-lost';

@@ -155,7 +155,7 @@ function checkCauseIsPossible(verdict: Case, event: EventOf<'failover'>, old: Ro
   if (last === undefined) return;
   if (cause === 'graceful') {
     // Where frames overtake each other the priority 0 need not be the last to arrive.
-    const resigned = heard.slice(-3).some((a) => a.advert.priority === 0);
+    const resigned = heard.some((a) => a.advert.priority === 0 && last.at - a.at <= verdict.flightUs);
     verdict.require(resigned, 'honest: graceful means a priority 0', event, 'none was captured');
     return;
   }
@@ -278,6 +278,8 @@ function checkMasterLost(verdict: Case, event: EventOf<'master-lost'>): void {
   const time = sinceStart(event.time);
   const known = sinceStart(event.detectedAt);
   if (event.phase === 'end') return;
+  const dated = truth.adverts.some((a) => a.at === time);
+  verdict.require(dated, 'honest: master-lost begins with the last advert', event, 'no advert then');
   const heard = truth.adverts.filter((a) => !a.copy && a.at > time && a.at < known && a.advert.priority > 0);
   verdict.require(heard.length === 0, 'honest: master-lost means silence', event, `${heard.length} adverts`);
   const patience =
