@@ -289,6 +289,9 @@ export class Observer implements RouterServices {
       sight.inferred &&= inferred;
       return;
     }
+    for (const slot of this.#slots.values()) {
+      for (const router of slot.routers) if (router.sight === sight) router.sightLost(since);
+    }
     sight.lose(since);
     sight.inferred = inferred;
     const details = { segment: sight.capture, reason, dropped };

@@ -15,13 +15,15 @@ import type { Instant } from '../time.ts';
 import { MS, msFromUs } from '../time.ts';
 import type { RouterView } from './router-view.ts';
 import {
-  givenUpUs,
+  freshUs,
   graceUs,
   latenessUs,
+  MUTED_MAX_US,
   outranks,
   rejectedFields,
   type Speaker,
   silenceLimitUs,
+  yieldedUs,
 } from './speaker.ts';
 import type { Takeover } from './takeover.ts';
 import type { Condition } from './timeline.ts';
@@ -95,7 +97,8 @@ export class Rivalries {
     if (speaker.rivalry === null || !this.#router.isSpeaking(speaker, at)) return;
     const top = this.#highestRanked(at);
     if (top === null || top !== speaker.rivalry.winner) return;
-    if (at > speaker.rivalry.heardWinnerAt + graceUs(speaker)) this.#utterance(speaker, speaker.rivalry, at);
+    // unlike adverts, claims keep no rhythm that could lock to the winner's: the latest advert must have been heard
+    if (at > top.lastAt + graceUs(speaker)) this.#utterance(speaker, speaker.rivalry, at);
   }
 
   /**
@@ -142,8 +145,11 @@ export class Rivalries {
   /** A priority 0 of `speaker`: whatever it was part of is over. */
   resigned(speaker: Speaker, at: Instant): void {
     for (const split of [...this.#splits]) {
-      if (split.winner === speaker) this.#end(split, split.loser, at, at);
-      else if (split.loser === speaker) this.#end(split, split.winner, at, at);
+      if (split.winner !== speaker && split.loser !== speaker) continue;
+      const other = split.winner === speaker ? split.loser : split.winner;
+      // the other had fallen silent before: the split-brain was over then, and this is an ordinary resignation
+      if (this.#isGone(split, other, at)) this.#end(split, speaker, lastWord(other), at);
+      else this.#end(split, other, at, at);
     }
     for (const other of this.#router.speakers.values()) {
       const rivalry = other.rivalry;
@@ -185,8 +191,7 @@ export class Rivalries {
       if (Math.min(winnerDue, loserDue) > now) continue;
       const { winner, loser } = split;
       // both silent: they stopped together, and the winner had no reason to
-      const bothSilent = !split.rejecting && now - this.#router.heardAt(loser) >= 1.25 * loser.intervalUs;
-      const silent = winnerDue < loserDue && !bothSilent ? winner : loser;
+      const silent = winnerDue < loserDue && !this.#isGone(split, loser, now) ? winner : loser;
       const survivor = silent === winner ? loser : winner;
       this.#end(split, survivor, Math.max(lastWord(silent), split.agreedAt) as Instant, now);
     }
@@ -235,7 +240,7 @@ export class Rivalries {
   #cannotYield(loser: Speaker, winner: Speaker): boolean {
     if (this.#rejectedBy(loser, winner).length === 0) return false;
     const pending = this.#pending();
-    return pending === null || pending.newcomer !== loser || pending.masterSilentUs < givenUpUs(winner);
+    return pending === null || pending.newcomer !== loser || pending.masterSilentUs < freshUs(winner);
   }
 
   #rejectedBy(a: Speaker, b: Speaker): string[] {
@@ -276,11 +281,16 @@ export class Rivalries {
     this.#splits = this.#splits.filter((other) => other !== split);
     const loser = survivor === split.winner ? split.loser : split.winner;
     this.#router.end(split.condition, at, { survivor: survivor.address });
-    survivor.freshAt = now;
+    if (!this.#isGone(split, survivor, now)) survivor.freshAt = now;
     survivor.rivalry = null;
     loser.runStart = null;
     loser.rivalry = null;
     this.#splitEnded(survivor, loser, at, now);
+  }
+
+  /** Silent for longer than a lost advert explains, and not muted. */
+  #isGone(split: Split, side: Speaker, now: Instant): boolean {
+    return !split.rejecting && now - this.#router.heardAt(side) >= yieldedUs(side);
   }
 
   /** When a side of a split-brain will have been silent for too long to be master still. */
@@ -291,7 +301,12 @@ export class Rivalries {
     if (sequenced || this.#rejectedBy(split.winner, split.loser).length > 0) {
       return sight.after(Math.max(lastWord(side), side.freshAt), thresholds.rejectedSilenceMs * MS);
     }
-    return Math.max(this.#router.heardAt(side), split.agreedAt) + silenceLimitUs(side) + latenessUs(side);
+    const limit = silenceLimitUs(side) + latenessUs(side);
+    const due = Math.max(this.#router.heardAt(side), split.agreedAt) + limit;
+    const { rejectedAt } = this.#router;
+    return rejectedAt > side.lastAt
+      ? Math.max(due, Math.min(rejectedAt + limit, side.lastAt + MUTED_MAX_US))
+      : due;
   }
 
   #overlapDue(speaker: Speaker): number {

@@ -18,6 +18,8 @@ export interface RouterView {
   readonly thresholds: Thresholds;
   readonly speakers: ReadonlyMap<string, Speaker>;
   readonly master: Speaker | null;
+  /** the last advert of the same VRID that its speakers reject, and are muted by */
+  readonly rejectedAt: number;
 
   /** when a speaker's silence began to count: its last advert, or later if we were blind or it was granted time */
   heardAt(speaker: Speaker): number;

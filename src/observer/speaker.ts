@@ -7,6 +7,9 @@ import type { Advert, Family } from '../wire/packet.ts';
 import { addressRank } from './addresses.ts';
 import type { Rivalry } from './rivalry.ts';
 
+/** Adverts that its speakers reject can mute a master for so long, and no longer, without it being gone. */
+export const MUTED_MAX_US = 30 * SECOND;
+
 export interface Speaker {
   readonly address: string;
   /** orders equal priorities: compares like the address as an unsigned number (RFC 9568 section 6.4.3) */
@@ -18,8 +21,8 @@ export interface Speaker {
   /** last advertised priority above 0 */
   priority: number;
   intervalUs: number;
-  /** the highest priority advertised since it became master: tells a priority drop from a preemption */
-  highestAsMaster: number;
+  /** the highest priority advertised in its present run: tells a priority drop from a preemption */
+  highestInRun: number;
   adverts: number;
   readonly firstAt: Instant;
   /** its last advert, of any priority */
@@ -39,6 +42,10 @@ export interface Speaker {
   /** its last two adverts came within milliseconds: without an identification, copies perhaps */
   copies: boolean;
   ipId: number | null;
+  /** its last few adverts, to know a mirror's copies by */
+  recent: readonly Heard[];
+  /** its first claim since the run began */
+  firstClaimAt: Instant | null;
   /** how many of its adverts in a row counted the IPv4 identification up by one */
   ipIdStreak: number;
   /** its standing against a speaker that outranks it, while both speak */
@@ -61,6 +68,12 @@ export interface Repelled {
   readonly firstAnswer: Instant;
 }
 
+export interface Heard {
+  readonly at: Instant;
+  readonly ipId: number;
+  readonly advert: Advert;
+}
+
 export interface MacChange {
   readonly at: Instant;
   readonly mac: string;
@@ -75,7 +88,7 @@ export function newSpeaker(advert: Advert, at: Instant): Speaker {
     advert,
     priority: advert.priority,
     intervalUs: advert.intervalMs * MS,
-    highestAsMaster: 0,
+    highestInRun: 0,
     adverts: 0,
     firstAt: at,
     lastAt: at,
@@ -87,6 +100,8 @@ export function newSpeaker(advert: Advert, at: Instant): Speaker {
     lastClaimAt: null,
     copies: false,
     ipId: null,
+    recent: [],
+    firstClaimAt: null,
     ipIdStreak: 0,
     rivalry: null,
     repelled: null,
@@ -120,13 +135,25 @@ export function givenUpUs(speaker: Speaker): number {
   return 2.75 * speaker.intervalUs;
 }
 
+/** A speaker that is nobody's master and silent for so long has yielded: one advert of its may have been lost. */
+export function yieldedUs(speaker: Speaker): number {
+  return 2.25 * speaker.intervalUs;
+}
+
+/** A master silent for less than this was well, as far as anybody could tell (a quarter interval for lateness). */
+export function freshUs(speaker: Speaker): number {
+  return 1.5 * speaker.intervalUs;
+}
+
 /** How long a frame may have been on its way when its sender heard the contrary. */
 export function graceUs(speaker: Speaker): number {
   return Math.min(100 * MS, speaker.intervalUs / 4);
 }
 
+type Rank = Pick<Speaker, 'priority' | 'rank'>;
+
 /** Higher priority; on equal priority the numerically higher address (RFC 9568 section 6.4.3). */
-export function outranks(a: Speaker, b: Speaker, priorityOfB = b.priority): boolean {
+export function outranks(a: Rank, b: Rank, priorityOfB = b.priority): boolean {
   return a.priority > priorityOfB || (a.priority === priorityOfB && a.rank > b.rank);
 }
 

@@ -20,11 +20,12 @@ export interface Takeover {
 
 /** Why the newcomer could take over. */
 export function failoverCause(takeover: Takeover, old: Speaker): FailoverCause {
-  const { newcomer, firstAt, masterSilentUs } = takeover;
+  const { newcomer, firstAt, masterSilentUs, firstPriority } = takeover;
   if (old.resignedAt !== null && old.resignedAt <= firstAt) return 'graceful';
   if (masterSilentUs >= givenUpUs(old)) return 'silence';
-  if (!outranks(newcomer, old)) return 'silence';
-  return outranks(newcomer, old, old.highestAsMaster) ? 'preemption' : 'priority-drop';
+  const claimant = { rank: newcomer.rank, priority: firstPriority };
+  if (!outranks(claimant, old)) return 'silence';
+  return outranks(claimant, old, old.highestInRun) ? 'preemption' : 'priority-drop';
 }
 
 /**

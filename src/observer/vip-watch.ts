@@ -114,10 +114,12 @@ export class VipWatch {
     const master = this.#router.master;
     for (const vip of this.#vips.values()) {
       this.#endMissing(vip, at);
-      const stranger = master === null ? undefined : vip.strangers.get(master.mac);
-      if (stranger === undefined) continue;
-      if (stranger.condition !== null) this.#router.end(stranger.condition, at);
-      this.#release(vip, stranger);
+      for (const stranger of [...vip.strangers.values()]) {
+        // what was claimed under another master is not judged by this one's adverts
+        if (stranger.condition !== null && stranger.mac !== master?.mac) continue;
+        if (stranger.condition !== null) this.#router.end(stranger.condition, at);
+        this.#release(vip, stranger);
+      }
     }
   }
 

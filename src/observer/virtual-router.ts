@@ -7,7 +7,7 @@
 import type { DetailsOf, EventKind } from '../events.ts';
 import type { AdvertObservation } from '../observation.ts';
 import { type Instant, MS, msFromUs, SECOND } from '../time.ts';
-import { type Claim, isVirtualRouterMac } from '../wire/packet.ts';
+import { type Advert, type Claim, isVirtualRouterMac } from '../wire/packet.ts';
 import { AdvertGaps, type Previously } from './advert-gaps.ts';
 import type { DeadlineOwner } from './deadlines.ts';
 import { Flapping } from './flapping.ts';
@@ -20,15 +20,19 @@ import type { Sight } from './sight.ts';
 import { SourceWatch } from './source-watch.ts';
 import {
   advertsBetween,
+  freshUs,
   givenUpUs,
   graceUs,
+  type Heard,
   largestSkewUs,
   latenessUs,
+  MUTED_MAX_US,
   newSpeaker,
   outranks,
   rejectedFields,
   type Speaker,
   silenceLimitUs,
+  yieldedUs,
 } from './speaker.ts';
 import { summarize } from './summaries.ts';
 import { darkMs, failoverCause, isSuccessor, type Takeover } from './takeover.ts';
@@ -37,8 +41,8 @@ import { VipWatch } from './vip-watch.ts';
 
 /** The same frame twice, by a mirror port or to several unicast peers, comes within this much. */
 const ECHO_WITHIN_US = SECOND;
-/** Junk that a VR's speakers reject can mute its master for so long, and no longer, without it being lost. */
-const MUTED_MAX_US = 30 * SECOND;
+/** So many adverts of a speaker are held against copies of them. */
+const RECENT_MAX = 4;
 /** Two priority 0 within this much: keepalived went to FAULT. */
 const FAULT_PAIR_US = 5 * MS;
 
@@ -203,6 +207,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const interval = speaker.intervalUs;
     if (gap < interval / 4 || gap >= 1.75 * interval) return false;
     this.#count(speaker, at, gap, ipId);
+    speaker.copies = false;
     speaker.adverts++;
     speaker.lastAt = at;
     this.lastAdvertAt = at;
@@ -218,6 +223,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     if (speaker === undefined) {
       speaker = newSpeaker(advert, at);
       speaker.ipId = ipId;
+      if (ipId !== null) speaker.recent = [{ at, ipId, advert }];
       this.speakers.set(advert.src, speaker);
       this.#learnVips(speaker);
       this.#services.speakerMet(this, speaker);
@@ -254,6 +260,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#claims.claimed(claim, at);
     if (owner !== null) {
       owner.lastClaimAt = at;
+      owner.firstClaimAt ??= at;
       this.#rivalries.claim(owner, claim.address, at);
       if (this.#rivalries.splitOpen) this.#takeover = null;
     }
@@ -275,6 +282,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       if (next > now) return next;
     }
     if (this.#takeoverDue() <= now) this.#failover(now);
+    else if (this.#withdrawalDue() <= now) this.#withdraw(now);
     this.#rivalries.due(now);
     if (this.#lostDue() <= now) this.#lose(now);
     this.#claims.due(now);
@@ -286,6 +294,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     }
     this.#settle();
     return Math.max(this.#nextDue(), now + 1);
+  }
+
+  /** Sight is lost: who was past its limit by then does not get a new one afterwards. */
+  sightLost(at: Instant): void {
+    for (const speaker of this.speakers.values()) if (!this.isSpeaking(speaker, at)) speaker.runStart = null;
   }
 
   /** Sight was regained: every deadline counts anew. */
@@ -300,7 +313,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   }
 
   isSpeaking(speaker: Speaker, at: Instant): boolean {
-    return speaker.runStart !== null && at - this.heardAt(speaker) <= silenceLimitUs(speaker);
+    if (speaker.runStart === null) return false;
+    const holds = speaker === this.master || this.#rivalries.inSplit(speaker);
+    return at - this.heardAt(speaker) <= (holds ? silenceLimitUs(speaker) : yieldedUs(speaker));
   }
 
   tell<K extends EventKind>(kind: K, time: Instant, details: DetailsOf<K>, telling: Telling = {}): void {
@@ -348,16 +363,15 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   // hearing
 
   #isEcho(speaker: Speaker, { at, advert, ipId }: AdvertObservation): boolean {
-    if (ipId === null || ipId === 0 || ipId !== speaker.ipId) return false;
+    if (ipId === null || ipId === 0) return false;
     // beyond a quarter interval a repeated number is a stack that does not count, not a mirror
-    if (at - speaker.lastAt > Math.min(ECHO_WITHIN_US, speaker.intervalUs / 4)) return false;
-    const last = speaker.advert;
-    return (
-      advert === last ||
-      (advert.priority === announcedPriority(speaker) &&
-        sameVips(advert.vips, last.vips) &&
-        advert.srcMac === last.srcMac)
-    );
+    const from = at - Math.min(ECHO_WITHIN_US, speaker.intervalUs / 4);
+    const isCopyOf = (heard: Heard) =>
+      heard.ipId === ipId && heard.at >= from && sameMeaning(heard.advert, advert);
+    const last = { at: speaker.lastAt, ipId: speaker.ipId ?? 0, advert: speaker.advert };
+    if (isCopyOf(last) || speaker.recent.some(isCopyOf)) return true;
+    speaker.recent = [...speaker.recent.slice(1 - RECENT_MAX), { at, ipId, advert }];
+    return false;
   }
 
   #count(speaker: Speaker, at: Instant, gapUs: number, ipId: number | null): void {
@@ -398,6 +412,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     if (previously?.running !== true) {
       speaker.runStart = at;
       speaker.rivalry = null;
+      speaker.highestInRun = 0;
+      speaker.firstClaimAt = null;
     } else if (priority !== speaker.priority && !isSuccessor(speaker, previously, priority, at)) {
       this.tell('priority-change', at, {
         speaker: speaker.address,
@@ -407,6 +423,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     }
     this.#resigned = null;
     speaker.priority = priority;
+    speaker.highestInRun = Math.max(speaker.highestInRun, priority);
     speaker.copies = at - speaker.lastAt < FAULT_PAIR_US && previously !== null;
     speaker.lastAt = at;
     speaker.resignedAt = null;
@@ -437,7 +454,6 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   }
 
   #masterSpoke(master: Speaker, previously: Previously | null, wasLost: boolean, at: Instant): void {
-    master.highestAsMaster = Math.max(master.highestAsMaster, master.priority);
     const takeover = this.#takeover;
     if (previously !== null && isSuccessor(master, previously, master.priority, at)) {
       this.#succeeded(master, previously, at);
@@ -448,7 +464,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     } else if (outranks(master, takeover.newcomer)) {
       this.#takeover = null;
       this.#undisputedAt = at;
-      this.#rivalries.answered(takeover, master, this.#masterSince, at);
+      // a master that was gone and comes back together with its successor is a simultaneous start too
+      const masterSince = wasLost ? at : this.#masterSince;
+      this.#rivalries.answered(takeover, master, masterSince, at);
     } else {
       takeover.masterSpoke = true;
     }
@@ -497,7 +515,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   #cannotHaveYielded(takeover: Takeover, master: Speaker, at: Instant): boolean {
     const { newcomer, firstAt } = takeover;
     if (master.resignedAt !== null || master.runStart === null || this.#lost !== null) return false;
-    if (takeover.masterSilentUs >= givenUpUs(master) || at - firstAt < graceUs(master)) return false;
+    if (takeover.masterSilentUs >= freshUs(master) || at - firstAt < graceUs(master)) return false;
     if (sharedVips(newcomer, master).length === 0) return false;
     if (rejectedFields(newcomer, master).length > 0) return true;
     return (
@@ -515,12 +533,38 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#resigned = speaker;
     speaker.lastAt = at;
     speaker.runStart = null;
+    this.#resignFromTakeover(speaker, at);
     this.#rivalries.resigned(speaker, at);
     speaker.rivalry = null;
-    if (this.#takeover?.newcomer === speaker) this.#takeover = null;
+  }
+
+  /** Only a master sends a priority 0: the newcomer had taken over, unless the old master stood in its way. */
+  #resignFromTakeover(speaker: Speaker, at: Instant): void {
+    const takeover = this.#takeover;
+    const { master } = this;
+    if (takeover?.newcomer !== speaker || master === null) return;
+    const tookOver =
+      outranks(speaker, master) && !takeover.masterSpoke && at - takeover.firstAt >= graceUs(master);
+    if (tookOver) this.#failover(at);
+    else this.#takeover = null;
   }
 
   // taking over
+
+  /** When the newcomer, silent itself, is taken to have yielded before anything was decided. */
+  #withdrawalDue(): number {
+    const takeover = this.#takeover;
+    if (takeover === null) return Number.POSITIVE_INFINITY;
+    return this.heardAt(takeover.newcomer) + yieldedUs(takeover.newcomer) + 1;
+  }
+
+  #withdraw(now: Instant): void {
+    if (this.#takeover === null) return;
+    this.#takeover.newcomer.runStart = null;
+    this.#takeover.newcomer.rivalry = null;
+    this.#takeover = null;
+    this.#undisputedAt = now;
+  }
 
   /** When the pending takeover is known to be a failover, if its master says nothing more. */
   #takeoverDue(): number {
@@ -544,7 +588,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     if (takeover === null || old === null) return;
     const { newcomer, firstAt } = takeover;
     const cause = failoverCause(takeover, old);
-    const claimAt = takeover.claimAt ?? this.#claimBefore(newcomer, firstAt);
+    const claimAt = takeover.claimAt ?? newcomer.firstClaimAt ?? this.#claimBefore(newcomer, firstAt);
     // what was measured: it may have spoken or resigned since
     const gone = cause === 'graceful' ? (old.resignedAt ?? old.lastAt) : takeover.masterLastAt;
     const muted = this.rejectedAt > gone;
@@ -568,7 +612,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       toPriority: takeover.firstPriority,
       vips: newcomer.advert.vips,
       claimMs: claimAt === null ? null : msFromUs(claimAt - firstAt),
-      fault: old.fault,
+      fault: cause === 'graceful' && old.fault,
       ...(blindUs > 0 ? { blindMs: msFromUs(blindUs) } : {}),
     });
     this.#flapping.failedOver(firstAt);
@@ -616,7 +660,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     let latest: Instant | null = null;
     for (const vip of newcomer.advert.vips) {
       const at = this.#claims.lastClaim(vip, newcomer.mac);
-      if (at !== null && at >= from && (latest === null || at > latest)) latest = at;
+      if (at !== null && at >= from && at <= firstAt && (latest === null || at > latest)) latest = at;
     }
     return latest;
   }
@@ -625,7 +669,6 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.master = speaker;
     this.#masterSince = since;
     this.#byFailover = byFailover;
-    speaker.highestAsMaster = speaker.priority;
     this.#claims.masterChanged(at);
     this.#gaps.masterChanged();
   }
@@ -634,9 +677,34 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#splitEndedAt = at;
     loser.replacedAt = now;
     if (this.#rivalries.splitOpen) return;
+    this.#takeover = null;
     // no failover: it held the VIP all along
     if (this.master !== survivor) this.#crown(survivor, survivor.runStart ?? at, false, at);
-    this.#takeover = null;
+    this.#takeUpThird(at, now);
+  }
+
+  /** Somebody else may have taken over from both: it was not judged while they disputed. */
+  #takeUpThird(at: Instant, now: Instant): void {
+    const { master } = this;
+    let third: Speaker | null = null;
+    for (const speaker of this.speakers.values()) {
+      if (speaker === master || !this.isSpeaking(speaker, now)) continue;
+      if (third === null || outranks(speaker, third)) third = speaker;
+    }
+    if (third === null || third.runStart === null || master === null) return;
+    const masterLastAt = Math.min(
+      master.resignedAt ?? master.lastAt,
+      Math.max(at, third.runStart),
+    ) as Instant;
+    this.#takeover = {
+      newcomer: third,
+      firstAt: third.runStart,
+      firstPriority: third.priority,
+      masterLastAt,
+      masterSilentUs: Math.max(0, third.runStart - masterLastAt),
+      masterSpoke: master.lastAt > third.runStart,
+      claimAt: null,
+    };
   }
 
   // losing
@@ -692,6 +760,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       vips: master.advert.vips,
       ...(blindUs > 0 ? { blindMs: msFromUs(blindUs) } : {}),
     });
+    for (const speaker of this.speakers.values()) speaker.runStart = null;
     this.#services.fellSilent(this);
   }
 
@@ -731,6 +800,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   #nextDue(): number {
     return Math.min(
       this.#takeoverDue(),
+      this.#withdrawalDue(),
       this.#rivalries.nextDue(),
       this.#lostDue(),
       this.#claims.nextDue(),
@@ -796,10 +866,13 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   }
 }
 
-function announcedPriority(speaker: Speaker): number {
-  return speaker.resignedAt === null ? speaker.priority : 0;
-}
-
-function sameVips(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((vip, i) => vip === b[i]);
+/** But for where they were sent to: unicast peers each get a copy. */
+function sameMeaning(a: Advert, b: Advert): boolean {
+  if (a === b) return true;
+  return (
+    a.priority === b.priority &&
+    a.srcMac === b.srcMac &&
+    a.vips.length === b.vips.length &&
+    a.vips.every((vip, i) => vip === b.vips[i])
+  );
 }
