@@ -51,6 +51,9 @@ interface Split {
   agreedAt: number;
 }
 
+/** Having been repelled it would have to have missed so many adverts of the winner to claim in good faith. */
+const HEARD_SINCE_MIN = 3;
+
 export class Rivalries {
   readonly #router: RouterView;
   readonly #pending: () => Takeover | null;
@@ -125,7 +128,7 @@ export class Rivalries {
       winner !== this.#router.master ||
       !this.#router.isSpeaking(winner, at) ||
       at - winner.lastAt > 1.75 * winner.intervalUs ||
-      at <= repelled.firstAnswer + graceUs(speaker) ||
+      winner.adverts - repelled.winnerAdverts < HEARD_SINCE_MIN ||
       !sharedVips(winner, speaker).includes(address)
     )
       return;
@@ -327,7 +330,7 @@ export class Rivalries {
     if (firstUtterance === null || lastUtterance === null || firstAnswer === null) return;
     if (claimant === this.#router.master || this.inSplit(claimant)) return;
     claimant.runStart = null;
-    claimant.repelled = { winner, firstUtterance, lastUtterance, firstAnswer };
+    claimant.repelled = { winner, winnerAdverts: winner.adverts, firstUtterance, lastUtterance };
     this.#router.tell('overlap', firstUtterance, {
       holder: winner.address,
       claimant: claimant.address,

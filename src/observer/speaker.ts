@@ -65,7 +65,8 @@ export interface Repelled {
   readonly winner: Speaker;
   readonly firstUtterance: Instant;
   readonly lastUtterance: Instant;
-  readonly firstAnswer: Instant;
+  /** how many adverts had been heard of the winner by then */
+  readonly winnerAdverts: number;
 }
 
 export interface Heard {

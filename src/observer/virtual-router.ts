@@ -88,6 +88,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   #undisputedAt = Number.NEGATIVE_INFINITY;
   #takeover: Takeover | null = null;
   #lost: Condition<'master-lost'> | null = null;
+  #lostUntil = Number.NEGATIVE_INFINITY;
   /** whose priority 0 the last advert was */
   #resigned: Speaker | null = null;
   /** the first claim since the last advert by a speaker or the virtual MAC: somebody is about to speak */
@@ -230,6 +231,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       this.#settings.met(speaker, at);
     } else if (this.#isEcho(speaker, observation)) {
       return false;
+    } else if (this.#isOvertaken(speaker, observation)) {
+      this.lastAdvertAt = at;
+      return false;
     } else {
       if (!this.exists && at - speaker.firstAt >= graceUs(speaker)) this.#comeIntoExistence();
       previously = this.#whatWasKnown(speaker, at);
@@ -370,8 +374,15 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       heard.ipId === ipId && heard.at >= from && sameMeaning(heard.advert, advert);
     const last = { at: speaker.lastAt, ipId: speaker.ipId ?? 0, advert: speaker.advert };
     if (isCopyOf(last) || speaker.recent.some(isCopyOf)) return true;
-    speaker.recent = [...speaker.recent.slice(1 - RECENT_MAX), { at, ipId, advert }];
+    speaker.recent = [...speaker.recent, last, { at, ipId, advert }].slice(-RECENT_MAX);
     return false;
+  }
+
+  /** It was overtaken on the way by the priority 0 that was sent after it. */
+  #isOvertaken(speaker: Speaker, { at, advert, ipId }: AdvertObservation): boolean {
+    if (speaker.resignedAt === null || advert.priority === 0 || ipId === null || speaker.ipId === null)
+      return false;
+    return at - speaker.lastAt <= FAULT_PAIR_US && isOlder(ipId, speaker.ipId);
   }
 
   #count(speaker: Speaker, at: Instant, gapUs: number, ipId: number | null): void {
@@ -432,6 +443,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     if (this.#lost !== null) {
       this.end(this.#lost, at, { by: speaker.address });
       this.#lost = null;
+      this.#lostUntil = at;
       this.#speakingSince = at;
     }
     if (this.master === null) this.#firstMaster(speaker, at);
@@ -464,8 +476,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     } else if (outranks(master, takeover.newcomer)) {
       this.#takeover = null;
       this.#undisputedAt = at;
-      // a master that was gone and comes back together with its successor is a simultaneous start too
-      const masterSince = wasLost ? at : this.#masterSince;
+      // a lost master that comes back together with its successor is a simultaneous start too
+      const together = at - this.#lostUntil <= graceUs(master);
+      const masterSince = together ? at : this.#masterSince;
       this.#rivalries.answered(takeover, master, masterSince, at);
     } else {
       takeover.masterSpoke = true;
@@ -864,6 +877,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     for (const speaker of this.speakers.values()) if (speaker.mac === mac) return speaker;
     return null;
   }
+}
+
+/** keepalived numbers its adverts: this one was sent a little before that one. */
+function isOlder(ipId: number, than: number): boolean {
+  return ipId !== than && advertsBetween(ipId, than) <= RECENT_MAX;
 }
 
 /** But for where they were sent to: unicast peers each get a copy. */
