@@ -118,7 +118,10 @@ export class Rivalries {
     if (this.#rejectedBy(newcomer, master).length > 0) this.#confirm(newcomer, master, at);
   }
 
-  /** It claims a VIP although it was repelled: it was not, it only fell silent (muted, or rejecting). */
+  /**
+   * Their VIPs differ, and it claims one although it was repelled: it was not, it drops the winner's adverts and was
+   * muted by them. With equal VIPs it may simply have missed the winner's adverts once more.
+   */
   #claimOfRepelled(speaker: Speaker, address: string, at: Instant): void {
     const { repelled } = speaker;
     if (repelled === null || this.inSplit(speaker)) return;
@@ -129,10 +132,11 @@ export class Rivalries {
       !this.#router.isSpeaking(winner, at) ||
       at - winner.lastAt > 1.75 * winner.intervalUs ||
       winner.adverts - repelled.winnerAdverts < HEARD_SINCE_MIN ||
+      !vipsDiffer(speaker, winner) ||
       !sharedVips(winner, speaker).includes(address)
     )
       return;
-    if (vipsDiffer(speaker, winner)) this.#rejectingVips.add(pairOf(speaker, winner));
+    this.#rejectingVips.add(pairOf(speaker, winner));
     speaker.repelled = null;
     this.#confirm(speaker, winner, at, repelled.firstUtterance);
   }
@@ -243,7 +247,11 @@ export class Rivalries {
   #cannotYield(loser: Speaker, winner: Speaker): boolean {
     if (this.#rejectedBy(loser, winner).length === 0) return false;
     const pending = this.#pending();
-    return pending === null || pending.newcomer !== loser || pending.masterSilentUs < freshUs(winner);
+    return (
+      pending === null ||
+      pending.newcomer !== loser ||
+      pending.firstAt - pending.masterLastAt < freshUs(winner)
+    );
   }
 
   #rejectedBy(a: Speaker, b: Speaker): string[] {
@@ -307,9 +315,10 @@ export class Rivalries {
     const limit = silenceLimitUs(side) + latenessUs(side);
     const due = Math.max(this.#router.heardAt(side), split.agreedAt) + limit;
     const { rejectedAt } = this.#router;
-    return rejectedAt > side.lastAt
-      ? Math.max(due, Math.min(rejectedAt + limit, side.lastAt + MUTED_MAX_US))
-      : due;
+    // junk mutes both: where the other keeps its rhythm, this one has stopped
+    const other = side === split.winner ? split.loser : split.winner;
+    const muted = rejectedAt > side.lastAt && other.lastAt < side.lastAt + 2 * other.intervalUs;
+    return muted ? Math.max(due, Math.min(rejectedAt + limit, side.lastAt + MUTED_MAX_US)) : due;
   }
 
   #overlapDue(speaker: Speaker): number {

@@ -39,8 +39,10 @@ export interface Speaker {
   fault: boolean;
   /** the last claim of one of the VIPs from its MAC */
   lastClaimAt: Instant | null;
-  /** its last two adverts came within milliseconds: without an identification, copies perhaps */
-  copies: boolean;
+  /** how many of its adverts in a row came twice within milliseconds: one is a reload, more are copies */
+  copies: number;
+  /** its last advert did */
+  cameClose: boolean;
   ipId: number | null;
   /** its last few adverts, to know a mirror's copies by */
   recent: readonly Heard[];
@@ -99,7 +101,8 @@ export function newSpeaker(advert: Advert, at: Instant): Speaker {
     resignedAt: null,
     fault: false,
     lastClaimAt: null,
-    copies: false,
+    copies: 0,
+    cameClose: false,
     ipId: null,
     recent: [],
     firstClaimAt: null,

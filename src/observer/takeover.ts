@@ -10,6 +10,8 @@ export interface Takeover {
   readonly firstAt: Instant;
   readonly firstPriority: number;
   readonly masterLastAt: Instant;
+  /** they dropped each other's adverts then */
+  readonly rejected: boolean;
   /** how long the master had been silent by then, as far as we could see */
   readonly masterSilentUs: number;
   /** the master spoke since, but the newcomer outranks it */

@@ -208,7 +208,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const interval = speaker.intervalUs;
     if (gap < interval / 4 || gap >= 1.75 * interval) return false;
     this.#count(speaker, at, gap, ipId);
-    speaker.copies = false;
+    countCopies(speaker, at);
     speaker.adverts++;
     speaker.lastAt = at;
     this.lastAdvertAt = at;
@@ -241,7 +241,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       this.#count(speaker, at, at - speaker.lastAt, ipId);
     }
     speaker.adverts++;
-    if (advert.priority === 0) this.#resign(speaker, ipId === null && speaker.copies, at);
+    if (advert.priority === 0) this.#resign(speaker, ipId === null && speaker.copies > 1, at);
     else this.#speak(speaker, advert.priority, at, previously);
     this.lastAdvertAt = at;
     this.#claimInSilenceAt = null;
@@ -435,7 +435,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#resigned = null;
     speaker.priority = priority;
     speaker.highestInRun = Math.max(speaker.highestInRun, priority);
-    speaker.copies = at - speaker.lastAt < FAULT_PAIR_US && previously !== null;
+    if (previously !== null) countCopies(speaker, at);
     speaker.lastAt = at;
     speaker.resignedAt = null;
     speaker.fault = false;
@@ -515,6 +515,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       firstAt: at,
       firstPriority: speaker.priority,
       masterLastAt: master.lastAt,
+      rejected: rejectedFields(speaker, master).length > 0,
       masterSilentUs: at - this.heardAt(master),
       masterSpoke: false,
       claimAt: null,
@@ -528,9 +529,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   #cannotHaveYielded(takeover: Takeover, master: Speaker, at: Instant): boolean {
     const { newcomer, firstAt } = takeover;
     if (master.resignedAt !== null || master.runStart === null || this.#lost !== null) return false;
-    if (takeover.masterSilentUs >= freshUs(master) || at - firstAt < graceUs(master)) return false;
+    if (firstAt - takeover.masterLastAt >= freshUs(master) || at - firstAt < graceUs(master)) return false;
     if (sharedVips(newcomer, master).length === 0) return false;
-    if (rejectedFields(newcomer, master).length > 0) return true;
+    if (takeover.rejected) return true;
     return (
       vipsDiffer(newcomer, master) &&
       outranks(master, newcomer) &&
@@ -714,6 +715,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       firstAt: third.runStart,
       firstPriority: third.priority,
       masterLastAt,
+      rejected: rejectedFields(third, master).length > 0,
       masterSilentUs: Math.max(0, third.runStart - masterLastAt),
       masterSpoke: master.lastAt > third.runStart,
       claimAt: null,
@@ -877,6 +879,14 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     for (const speaker of this.speakers.values()) if (speaker.mac === mac) return speaker;
     return null;
   }
+}
+
+/** Counts how many adverts in a row were followed by another within milliseconds. */
+function countCopies(speaker: Speaker, at: Instant): void {
+  const close = at - speaker.lastAt < FAULT_PAIR_US;
+  if (close && !speaker.cameClose) speaker.copies++;
+  if (!close && !speaker.cameClose) speaker.copies = 0;
+  speaker.cameClose = close;
 }
 
 /** keepalived numbers its adverts: this one was sent a little before that one. */
