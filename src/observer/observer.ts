@@ -48,6 +48,8 @@ const SPEAKERS_MAX = 4_096;
 const SPEAKERS_OF_ROUTER_MAX = 64;
 /** New sources of bad adverts, rogue speakers and colliding virtual routers told a minute and segment. */
 const NEW_SOURCES_A_MINUTE = 10;
+/** More colliding virtual routers on one VRID of a segment are strangers, heard and not told apart. */
+const ROUTERS_OF_VRID_MAX = 8;
 const VIP_MOVES_A_MINUTE = 20;
 const OTHER_MOVES_A_MINUTE = 120;
 
@@ -186,7 +188,7 @@ export class Observer implements RouterServices {
       this.#invalidAdvert(observation);
       return;
     }
-    const slot = this.#slot(segment, advert);
+    const slot = this.#slotFor(segment, advert, at);
     const router = this.#routerOf(slot, advert, at);
     if (!router.hear(observation)) return;
     for (const other of slot.routers) if (other !== router) other.rejected(at);
@@ -337,9 +339,11 @@ export class Observer implements RouterServices {
 
   // which virtual router
 
-  #slot(segment: Segment, advert: Advert): Slot {
+  #slotFor(segment: Segment, advert: Advert, at: Instant): Slot {
     const { family, vrid } = advert;
     const key = slotKey(segment, family, vrid, groupOf(advert));
+    for (const router of [...(this.#slots.get(key)?.routers ?? [])])
+      if (router.isStale(at)) this.forgotten(router);
     let slot = this.#slots.get(key);
     if (slot === undefined) {
       slot = { key, segment, family, vrid, routers: [] };
@@ -349,10 +353,12 @@ export class Observer implements RouterServices {
   }
 
   #routerOf(slot: Slot, advert: Advert, at: Instant): VirtualRouter {
-    for (const router of slot.routers) if (router.speakers.has(advert.src)) return router;
-    const sharing = slot.routers.filter((router) => router.shares(advert.vips));
-    const [first] = sharing;
-    const home = sharing.find((router) => router.exists) ?? first;
+    let home: VirtualRouter | undefined;
+    for (const router of slot.routers) {
+      if (router.speakers.has(advert.src)) return router;
+      if ((home === undefined || (!home.exists && router.exists)) && router.shares(advert.vips))
+        home = router;
+    }
     if (home !== undefined) return home;
     const [only] = slot.routers;
     if (advert.vips.length === 0 && only !== undefined && slot.routers.length === 1) return only;
@@ -367,10 +373,9 @@ export class Observer implements RouterServices {
       family: slot.family,
       vrid: slot.vrid,
       group: groupOf(advert),
-      subject: '',
+      subject: routerSubject({ ...slot, group: groupOf(advert) }), // settled when it comes into existence
       configured,
     };
-    identity.subject = this.#subjectFor(slot, identity, advert.vips);
     const router = new VirtualRouter(identity, this, at);
     slot.routers.push(router);
     for (const absence of this.#absences) absence.heard(router);
@@ -547,7 +552,7 @@ export class Observer implements RouterServices {
     this.#speakerCount++;
     if (!router.exists) this.#candidates.add(router);
     if (router.speakers.size > SPEAKERS_OF_ROUTER_MAX) this.#forgetSpeakerOf(router, speaker);
-    if (this.#speakerCount > SPEAKERS_MAX) this.#forgetSomeSpeaker(speaker);
+    if (this.#speakerCount > SPEAKERS_MAX) this.#forgetSomeSpeaker(router, speaker);
   }
 
   vipLearned(router: VirtualRouter, vip: string): void {
@@ -555,6 +560,12 @@ export class Observer implements RouterServices {
     const routers = this.#routersOfVip.get(key);
     if (routers === undefined) this.#routersOfVip.set(key, [router]);
     else routers.push(router);
+  }
+
+  mayExist(router: VirtualRouter, at: Instant): boolean {
+    const others = this.slotOf(router)?.routers.filter((other) => other.exists).length ?? 0;
+    if (others === 0) return true;
+    return others < ROUTERS_OF_VRID_MAX && this.newSource(router.identity.segment, at) > 0;
   }
 
   cameIntoExistence(router: VirtualRouter): void {
@@ -580,17 +591,19 @@ export class Observer implements RouterServices {
     router.retire();
   }
 
-  /** Who was heard once goes first, the oldest before; then whoever said least and is nobody's master. */
-  #forgetSomeSpeaker(newcomer: Speaker): void {
+  /** Who was heard once goes, the oldest first; where there is none, whoever came last is not remembered. */
+  #forgetSomeSpeaker(home: VirtualRouter, newcomer: Speaker): void {
     for (const candidate of this.#candidates) {
-      if (candidate.speakers.get(newcomer.address) === newcomer) continue;
+      if (candidate === home) continue;
       this.forgotten(candidate);
       return;
     }
-    let fullest: VirtualRouter | null = null;
-    for (const router of this.routers())
-      if (fullest === null || router.speakers.size > fullest.speakers.size) fullest = router;
-    if (fullest !== null) this.#forgetSpeakerOf(fullest, newcomer);
+    if (home.speakers.size === 1) {
+      this.forgotten(home);
+      return;
+    }
+    home.forgetSpeaker(newcomer, this.timeline.now);
+    this.#speakerCount--;
   }
 
   /** Forgets the speaker with the fewest adverts, then the oldest; never the master or a configured node. */

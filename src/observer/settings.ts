@@ -35,7 +35,7 @@ export class SettingsWatch {
   /** A speaker's first advert. */
   met(speaker: Speaker, at: Instant): void {
     this.#auth(speaker.advert);
-    this.#compare(at);
+    if (this.#router.speakers.size > 1) this.#compare(at);
   }
 
   /** An advert that differs from the speaker's last; enters it into the speaker. */

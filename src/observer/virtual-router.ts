@@ -193,6 +193,14 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#settle();
   }
 
+  /** It was heard once, and not again in time: as if never. */
+  isStale(at: Instant): boolean {
+    if (this.exists) return false;
+    for (const speaker of this.speakers.values())
+      if (at - this.heardAt(speaker) <= silenceLimitUs(speaker)) return false;
+    return true;
+  }
+
   /** Whether an advert for these VIPs is this virtual router's. */
   shares(vips: readonly string[]): boolean {
     return vips.some((vip) => this.vips.has(vip));
@@ -235,7 +243,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       this.lastAdvertAt = at;
       return false;
     } else {
-      if (!this.exists && at - speaker.firstAt >= graceUs(speaker)) this.#comeIntoExistence();
+      const heardTwice = !this.exists && at - speaker.firstAt >= graceUs(speaker);
+      if (heardTwice && this.#services.mayExist(this, at)) this.#comeIntoExistence();
       previously = this.#whatWasKnown(speaker, at);
       this.#enter(speaker, observation);
       this.#count(speaker, at, at - speaker.lastAt, ipId);
@@ -786,15 +795,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       this.#claimInSilenceAt = at;
   }
 
-  /** A lost virtual router is forgotten after a day; one that never came into existence after a silence limit. */
+  /** A lost virtual router is forgotten after a day. */
   #forgetDue(): number {
     if (this.identity.configured !== null && this.master === null) return Number.POSITIVE_INFINITY;
-    if (!this.exists) {
-      const [speaker] = this.speakers.values();
-      return speaker === undefined
-        ? this.lastAdvertAt
-        : this.sight.after(this.lastAdvertAt, silenceLimitUs(speaker));
-    }
     if (this.#lost === null) return Number.POSITIVE_INFINITY;
     return this.#lost.begin.time + this.thresholds.forgetAfterH * 3_600 * SECOND;
   }
@@ -813,6 +816,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   }
 
   #nextDue(): number {
+    if (!this.exists) return Number.POSITIVE_INFINITY; // nothing is said of it, so nothing can be late
     return Math.min(
       this.#takeoverDue(),
       this.#withdrawalDue(),
@@ -854,6 +858,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       this.#services.timeline.publish(draft);
     }
     this.#heldBack = [];
+    // before that it had no deadlines: what would have been known meanwhile is known now
+    if (this.#takeoverDue() <= this.#services.timeline.now) this.#failover(this.#services.timeline.now);
   }
 
   #learnVips(speaker: Speaker): void {
