@@ -17,13 +17,15 @@ import type { Family, Frame } from '../wire/packet.ts';
 import { MATTERS, uninterestingVlan } from '../wire/prefilter.ts';
 import { looksLike, openRecording, type RecordingSource, unusable } from './recording-source.ts';
 import { Segments } from './segments.ts';
-import { TimeOrder } from './time-order.ts';
+import { type AdvertTaker, TimeOrder } from './time-order.ts';
 
 export interface RecordingOptions {
   /** name of the segment that all files are of; VLANs append theirs. Default `replay` */
   readonly segment?: string;
   /** adverts, claims, CARP and thinned traffic, in order of time */
   readonly onObservation?: (observation: Observation) => void;
+  /** asked before `onObservation` is, of adverts: true for one that needs no further look */
+  readonly onAdvert?: AdvertTaker;
   /** every frame, with its time as recorded, in the order of the files */
   readonly onFrame?: (at: Instant, segment: Segment, frame: Frame) => void;
   /** at most ten times a second; `total` is null where a size is not known beforehand */
@@ -101,7 +103,7 @@ async function openLane(path: string): Promise<Lane> {
 
 async function walkAlone(lane: Lane, walk: Walk, progress: Progress): Promise<void> {
   do {
-    while (lane.reader.next()) walk.take(lane);
+    walk.takeAll(lane);
   } while (await refill(lane, walk, progress));
 }
 
@@ -159,7 +161,11 @@ class Walk {
   constructor(options: RecordingOptions) {
     this.#onFrame = options.onFrame ?? null;
     this.#segments = new Segments(options.segment ?? 'replay');
-    this.#order = new TimeOrder(options.onObservation ?? (() => {}));
+    this.#order = new TimeOrder(options.onObservation ?? (() => {}), options.onAdvert ?? null);
+  }
+
+  takeAll(lane: Lane): void {
+    while (lane.reader.next()) this.take(lane);
   }
 
   take(lane: Lane): void {
@@ -177,6 +183,17 @@ class Walk {
     }
 
     const { start, end, linkType, originalLength } = reader;
+    if (this.#onFrame === null && linkType === LINKTYPE_ETHERNET && end - start === originalLength) {
+      const { memo } = lane;
+      const known = memo.recall(window.bytes, start, end);
+      if (known >= 0) {
+        const vlans = memo.vlans(known);
+        const segment = vlans.length === 0 ? this.#segments.base : this.#segments.of(vlans);
+        this.#adverts++;
+        this.#order.pushAdvert(at, segment, memo.advert(known), memo.ipId(known, start));
+        return;
+      }
+    }
     const frame = lane.memo.decode(window.bytes, start, end, linkType, originalLength);
     const segment = this.#segments.of(frame.vlans);
     this.#onFrame?.(reader.at as Instant, segment, frame);
@@ -210,7 +227,7 @@ class Walk {
     switch (packet.type) {
       case 'advert':
         this.#adverts++;
-        this.#order.push({ kind: 'advert', at, segment, advert: packet, ipId: frame.ipId });
+        this.#order.pushAdvert(at, segment, packet, frame.ipId);
         return;
       case 'claim':
         this.#claims++;

@@ -6,8 +6,11 @@
  * comes is taken at the current time and counted as late. Equal times keep their order. Limit: 65,536
  * observations are held back; beyond, the oldest go on before their second is over.
  */
-import type { Observation } from '../observation.ts';
+import type { Observation, Segment } from '../observation.ts';
 import { type Instant, SECOND } from '../time.ts';
+import type { Advert } from '../wire/packet.ts';
+
+export type AdvertTaker = (at: Instant, segment: Segment, advert: Advert, ipId: number | null) => boolean;
 
 export class TimeOrder {
   /** frames older than the window, taken at the current time */
@@ -16,14 +19,15 @@ export class TimeOrder {
   newest = Number.NEGATIVE_INFINITY;
   oldest = Number.POSITIVE_INFINITY;
   readonly #deliver: (observation: Observation) => void;
-  /** a ring: those held back, oldest at `#head`; its size is a power of two and grows as needed */
-  #held: (Observation | null)[] = new Array(512).fill(null);
+  readonly #deliverAdvert: AdvertTaker | null;
+  #held = new Held(512);
   #head = 0;
   #count = 0;
   #delivered = Number.NEGATIVE_INFINITY;
 
-  constructor(deliver: (observation: Observation) => void) {
+  constructor(deliver: (observation: Observation) => void, deliverAdvert: AdvertTaker | null = null) {
     this.#deliver = deliver;
+    this.#deliverAdvert = deliverAdvert;
   }
 
   /** The time at which a frame recorded at `at` is to be taken. */
@@ -36,28 +40,24 @@ export class TimeOrder {
 
   /** Takes an observation with an admitted time, and delivers those that nothing can precede any more. */
   push(observation: Observation): void {
-    if (this.#count === this.#held.length) this.#makeRoom();
-    const held = this.#held;
-    const mask = held.length - 1;
-    let place = this.#head + this.#count++;
-    for (; place > this.#head; place--) {
-      const before = held[(place - 1) & mask];
-      if (!before || before.at <= observation.at) break;
-      held[place & mask] = before;
-    }
-    held[place & mask] = observation;
+    const place = this.#placeFor(observation.at);
+    this.#held.others[place] = observation;
+    this.#deliverUntil(this.newest - WINDOW_US);
+  }
 
-    const due = this.newest - WINDOW_US;
-    while (this.#count > 0) {
-      const oldest = this.#held[this.#head];
-      if (!oldest || oldest.at > due) break;
-      this.#deliverOldest();
-    }
+  /** As `push` of the advert's observation, which is made when it is delivered: nothing is allocated before. */
+  pushAdvert(at: Instant, segment: Segment, advert: Advert, ipId: number | null): void {
+    const place = this.#placeFor(at);
+    const held = this.#held;
+    held.adverts[place] = advert;
+    held.segments[place] = segment;
+    held.ipIds[place] = ipId ?? NO_ID;
+    this.#deliverUntil(this.newest - WINDOW_US);
   }
 
   /** Delivers the rest: nothing more will come. */
   flush(): void {
-    while (this.#count > 0) this.#deliverOldest();
+    this.#deliverUntil(Number.POSITIVE_INFINITY);
   }
 
   #admitOlder(at: number): Instant {
@@ -69,30 +69,97 @@ export class TimeOrder {
     return at as Instant;
   }
 
+  /** Where in the ring something of that time belongs, with its time entered there. */
+  #placeFor(at: Instant): number {
+    if (this.#count === this.#held.size) this.#makeRoom();
+    const held = this.#held;
+    const mask = held.size - 1;
+    let place = (this.#head + this.#count++) & mask;
+    while (place !== this.#head) {
+      const before = (place - 1) & mask;
+      if ((held.ats[before] ?? 0) <= at) break;
+      held.copy(held, before, place);
+      held.clear(before);
+      place = before;
+    }
+    held.ats[place] = at;
+    return place;
+  }
+
   #makeRoom(): void {
     const held = this.#held;
-    if (held.length === HELD_MAX) {
-      this.#deliverOldest();
+    if (held.size === HELD_MAX) {
+      this.#deliverUntil(held.ats[this.#head] ?? 0);
       return;
     }
-    this.#held = [
-      ...held.slice(this.#head),
-      ...held.slice(0, this.#head),
-      ...new Array(held.length).fill(null),
-    ];
+    const larger = new Held(2 * held.size);
+    for (let i = 0; i < this.#count; i++) larger.copy(held, (this.#head + i) & (held.size - 1), i);
+    this.#held = larger;
     this.#head = 0;
   }
 
-  #deliverOldest(): void {
-    const oldest = this.#held[this.#head];
-    this.#held[this.#head] = null;
-    this.#head = (this.#head + 1) & (this.#held.length - 1);
-    this.#count--;
-    if (!oldest) return;
-    this.#delivered = oldest.at;
-    this.#deliver(oldest);
+  #deliverUntil(due: number): void {
+    const held = this.#held;
+    while (this.#count > 0) {
+      const place = this.#head;
+      const at = (held.ats[place] ?? 0) as Instant;
+      if (at > due) return;
+      this.#head = (place + 1) & (held.size - 1);
+      this.#count--;
+      this.#delivered = at;
+      const advert = held.adverts[place];
+      const segment = held.segments[place];
+      if (advert === null || advert === undefined || segment === null || segment === undefined) {
+        const other = held.others[place];
+        held.others[place] = null;
+        if (other) this.#deliver(other);
+        continue;
+      }
+      held.adverts[place] = null;
+      const id = held.ipIds[place] ?? NO_ID;
+      const ipId = id === NO_ID ? null : id;
+      if (this.#deliverAdvert === null || !this.#deliverAdvert(at, segment, advert, ipId))
+        this.#deliver({ kind: 'advert', at, segment, advert, ipId });
+    }
   }
 }
 
+/**
+ * Those held back, a ring whose size is a power of two. What is known of adverts lies in arrays of its own:
+ * objects that live for a second only would be most of the collector's work.
+ */
+class Held {
+  readonly size: number;
+  readonly ats: Float64Array;
+  readonly adverts: (Advert | null)[];
+  readonly segments: (Segment | null)[];
+  readonly ipIds: Int32Array;
+  /** whatever is no advert */
+  readonly others: (Observation | null)[];
+
+  constructor(size: number) {
+    this.size = size;
+    this.ats = new Float64Array(size);
+    this.adverts = new Array(size).fill(null);
+    this.segments = new Array(size).fill(null);
+    this.ipIds = new Int32Array(size);
+    this.others = new Array(size).fill(null);
+  }
+
+  copy(from: Held, source: number, target: number): void {
+    this.ats[target] = from.ats[source] ?? 0;
+    this.adverts[target] = from.adverts[source] ?? null;
+    this.segments[target] = from.segments[source] ?? null;
+    this.ipIds[target] = from.ipIds[source] ?? NO_ID;
+    this.others[target] = from.others[source] ?? null;
+  }
+
+  clear(place: number): void {
+    this.adverts[place] = null;
+    this.others[place] = null;
+  }
+}
+
+const NO_ID = -1;
 const WINDOW_US = SECOND;
 const HELD_MAX = 65_536;

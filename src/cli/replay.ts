@@ -38,6 +38,7 @@ export async function replay(
     files,
     {
       ...(options.segment === undefined ? {} : { segment: options.segment }),
+      onAdvert: (at, segment, advert, ipId) => observer.heardAgain(at, segment, advert, ipId),
       onObservation(observation: Observation) {
         if (observation.kind === 'traffic' && observation.addressTalk !== null) addressTalk = true;
         const events = observer.observe(observation);

@@ -16,91 +16,103 @@ export interface DeadlineOwner {
   due(now: Instant): number;
 }
 
-interface Entry {
-  at: number;
-  readonly owner: DeadlineOwner;
-}
-
 export class Deadlines {
   /** the earliest deadline, Infinity without one */
   next = Number.POSITIVE_INFINITY;
-  readonly #heap: Entry[] = [];
+  /** the heap, as two arrays: instants beside each other are compared without a look at their owners */
+  #ats = new Float64Array(64);
+  readonly #owners: DeadlineOwner[] = [];
 
   /** Makes sure that `owner` is asked at `at` at the latest. */
   ensure(owner: DeadlineOwner, at: number): void {
     if (at >= owner.scheduledAt || at === Number.POSITIVE_INFINITY) return;
     owner.scheduledAt = at;
-    this.#heap.push({ at, owner });
-    this.#rise(this.#heap.length - 1);
-    this.next = this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
+    const place = this.#owners.length;
+    if (place === this.#ats.length) this.#makeRoom();
+    this.#owners.push(owner);
+    this.#rise(place, at, owner);
+    this.next = this.#ats[0] ?? Number.POSITIVE_INFINITY;
   }
 
   /** Asks the owner of the earliest deadline. */
   fire(): void {
-    const entry = this.#heap[0];
-    if (entry === undefined) return;
-    const { at, owner } = entry;
+    const owner = this.#owners[0];
+    if (owner === undefined) return;
+    const at = this.next;
     if (owner.scheduledAt !== at) {
       this.#removeFirst(); // superseded by an earlier entry that was asked since
     } else {
       owner.scheduledAt = Number.POSITIVE_INFINITY;
-      this.#ask(entry, owner.due(at as Instant));
+      const again = owner.due(at as Instant);
+      if (this.#owners[0] !== owner || this.next !== at) {
+        this.ensure(owner, again); // somebody due at the same instant came in before: superseded, dropped later
+      } else if (again < owner.scheduledAt) {
+        owner.scheduledAt = again;
+        this.#sink(again, owner); // the entry serves again: most owners only name a later instant
+      } else {
+        this.#removeFirst(); // nothing more to ask, or the owner has made sure of an earlier instant itself
+      }
     }
-    this.next = this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
-  }
-
-  /** The entry serves again where it can: most owners only name a later instant. */
-  #ask(entry: Entry, again: number): void {
-    const { owner } = entry;
-    if (this.#heap[0] !== entry) {
-      this.ensure(owner, again); // somebody due at the same instant came in before: superseded, dropped later
-    } else if (again < owner.scheduledAt) {
-      owner.scheduledAt = again;
-      entry.at = again;
-      this.#sink(entry);
-    } else {
-      this.#removeFirst(); // nothing more to ask, or the owner has made sure of an earlier instant itself
-    }
+    this.next = this.#owners.length > 0 ? (this.#ats[0] ?? 0) : Number.POSITIVE_INFINITY;
   }
 
   #removeFirst(): void {
-    const last = this.#heap.pop();
-    if (last !== undefined && this.#heap.length > 0) this.#sink(last);
+    const place = this.#owners.length - 1;
+    const owner = this.#owners.pop();
+    if (owner !== undefined && place > 0) this.#sink(this.#ats[place] ?? 0, owner);
   }
 
-  #rise(place: number): void {
-    const heap = this.#heap;
-    const entry = heap[place];
-    if (entry === undefined) return;
-    let i = place;
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      const above = heap[parent];
-      if (above === undefined || !before(entry, above)) break;
-      heap[i] = above;
-      i = parent;
+  #makeRoom(): void {
+    const ats = new Float64Array(2 * this.#ats.length);
+    ats.set(this.#ats);
+    this.#ats = ats;
+  }
+
+  /** Puts an entry in a last place, and where it belongs from there. */
+  #rise(last: number, at: number, owner: DeadlineOwner): void {
+    const ats = this.#ats;
+    const owners = this.#owners;
+    let place = last;
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      const above = ats[parent] ?? 0;
+      if (above < at || (above === at && !this.#precedes(owner, parent))) break;
+      ats[place] = above;
+      owners[place] = owners[parent] ?? owner;
+      place = parent;
     }
-    heap[i] = entry;
+    ats[place] = at;
+    owners[place] = owner;
   }
 
   /** Puts an entry in the first place, and where it belongs from there. */
-  #sink(entry: Entry): void {
-    const heap = this.#heap;
-    let i = 0;
+  #sink(at: number, owner: DeadlineOwner): void {
+    const ats = this.#ats;
+    const owners = this.#owners;
+    const count = owners.length;
+    let place = 0;
     for (;;) {
-      const left = heap[2 * i + 1];
-      if (left === undefined) break;
-      const right = heap[2 * i + 2];
-      const rightFirst = right !== undefined && before(right, left);
-      const below = rightFirst ? right : left;
-      if (!before(below, entry)) break;
-      heap[i] = below;
-      i = rightFirst ? 2 * i + 2 : 2 * i + 1;
+      let below = 2 * place + 1;
+      if (below >= count) break;
+      let next = ats[below] ?? 0;
+      if (below + 1 < count) {
+        const right = ats[below + 1] ?? 0;
+        if (right < next || (right === next && this.#precedes(owners[below + 1], below))) {
+          below++;
+          next = right;
+        }
+      }
+      if (next > at || (next === at && this.#precedes(owner, below))) break;
+      ats[place] = next;
+      owners[place] = owners[below] ?? owner;
+      place = below;
     }
-    heap[i] = entry;
+    ats[place] = at;
+    owners[place] = owner;
   }
-}
 
-function before(a: Entry, b: Entry): boolean {
-  return a.at < b.at || (a.at === b.at && a.owner.ordinal < b.owner.ordinal);
+  /** Of two due at the same instant. */
+  #precedes(owner: DeadlineOwner | undefined, place: number): boolean {
+    return (owner?.ordinal ?? 0) <= (this.#owners[place]?.ordinal ?? 0);
+  }
 }

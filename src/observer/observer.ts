@@ -63,7 +63,8 @@ export interface Slot {
 }
 
 interface Voice {
-  readonly slot: Slot;
+  readonly segment: Segment;
+  readonly sight: Sight;
   readonly router: VirtualRouter;
   readonly speaker: Speaker;
 }
@@ -80,6 +81,8 @@ export class Observer implements RouterServices {
   readonly #slots = new Map<string, Slot>();
   /** whose last advert an advert object is: equal adverts are one object, so most need no further look */
   readonly #voices = new WeakMap<Advert, Voice>();
+  /** the last voice under each VRID: nearly always the one looked for */
+  readonly #lastVoices: (Voice | null)[] = new Array(256).fill(null);
   readonly #routersOfVip = new Map<string, VirtualRouter[]>();
   readonly #book = new AddressBook();
   readonly #degraded = new Map<string, Condition<'capture-degraded'>>();
@@ -110,39 +113,33 @@ export class Observer implements RouterServices {
 
   /** Takes in one observation and answers what is known now that was not before. */
   observe(observation: Observation): readonly TimelineEvent[] {
+    if (observation.kind === 'advert') {
+      const { at, segment, advert, ipId } = observation;
+      if (this.heardAgain(at, segment, advert, ipId)) return [];
+    }
     const at = Math.max(observation.at, this.timeline.now) as Instant;
     if (!this.#started) this.#start(at);
-    while (this.#deadlines.next < at || (observation.kind === 'clock' && this.#deadlines.next === at)) {
-      this.timeline.now = Math.max(this.#deadlines.next, this.timeline.now) as Instant;
-      this.#deadlines.fire();
-    }
+    this.#passTo(at, observation.kind === 'clock');
     this.timeline.now = at;
-    const ordered = observation.at === at ? observation : { ...observation, at };
-    switch (ordered.kind) {
-      case 'advert':
-        this.#advert(ordered);
-        break;
-      case 'claim':
-        this.#claim(ordered);
-        break;
-      case 'carp':
-        this.#carp(ordered);
-        break;
-      case 'traffic':
-        this.#frame(ordered.segment, at);
-        if (ordered.addressTalk !== null) this.#sight(ordered.segment.capture).heardTalk(ordered.addressTalk);
-        break;
-      case 'sight':
-        this.#sightChanged(ordered);
-        break;
-      case 'clock':
-        break;
-      default:
-        ordered satisfies never;
-    }
+    this.#takeIn(observation.at === at ? observation : { ...observation, at });
     const events = this.timeline.take();
     if (this.#samples !== null && events.length > 0) this.#samples.changed(events, at);
     return events;
+  }
+
+  /**
+   * The fast path of `observe`, which may be asked first to spare the observation: true of an advert that changes
+   * nothing but times, which it has then taken in. False of any other, which is to be observed.
+   */
+  heardAgain(at: Instant, segment: Segment, advert: Advert, ipId: number | null): boolean {
+    const voice = this.#voiceOf(advert, segment);
+    if (voice === null || at < this.timeline.now) return false;
+    if (this.#deadlines.next < at) this.#passTo(at, false);
+    if (this.timeline.hasEvents || voice.sight.blind) return false;
+    if (!voice.router.hearSteady(voice.speaker, at, ipId)) return false;
+    voice.sight.lastFrameAt = at;
+    this.timeline.now = at;
+    return true;
   }
 
   /** The samples made since the last call. */
@@ -172,17 +169,52 @@ export class Observer implements RouterServices {
     if (this.#samples !== null) this.#deadlines.ensure(this.#samples, at);
   }
 
+  /** What falls due before `at`, or on it at the latest, happens. */
+  #passTo(at: Instant, inclusive: boolean): void {
+    const deadlines = this.#deadlines;
+    while (deadlines.next < at || (inclusive && deadlines.next === at)) {
+      this.timeline.now = Math.max(deadlines.next, this.timeline.now) as Instant;
+      deadlines.fire();
+    }
+  }
+
+  #takeIn(observation: Observation): void {
+    switch (observation.kind) {
+      case 'advert':
+        this.#advert(observation);
+        break;
+      case 'claim':
+        this.#claim(observation);
+        break;
+      case 'carp':
+        this.#carp(observation);
+        break;
+      case 'traffic':
+        this.#frame(observation.segment, observation.at);
+        if (observation.addressTalk !== null)
+          this.#sight(observation.segment.capture).heardTalk(observation.addressTalk);
+        break;
+      case 'sight':
+        this.#sightChanged(observation);
+        break;
+      case 'clock':
+        break;
+      default:
+        observation satisfies never;
+    }
+  }
+
+  #voiceOf(advert: Advert, segment: Segment): Voice | null {
+    const last = this.#lastVoices[advert.vrid];
+    if (last && last.speaker.advert === advert && last.segment === segment) return last;
+    const voice = this.#voices.get(advert);
+    if (voice === undefined || voice.segment !== segment || voice.speaker.advert !== advert) return null;
+    this.#lastVoices[advert.vrid] = voice;
+    return voice;
+  }
+
   #advert(observation: AdvertObservation): void {
     const { advert, at, segment } = observation;
-    const voice = this.#voices.get(advert);
-    if (voice !== undefined && voice.slot.segment === segment && voice.speaker.advert === advert) {
-      const { slot, router, speaker } = voice;
-      const undisturbed = slot.routers.length === 1 && !router.sight.blind;
-      if (undisturbed && router.hearSteady(speaker, at, observation.ipId)) {
-        router.sight.lastFrameAt = at;
-        return;
-      }
-    }
     this.#frame(segment, at);
     if (!advert.valid) {
       this.#invalidAdvert(observation);
@@ -194,7 +226,7 @@ export class Observer implements RouterServices {
     for (const other of slot.routers) if (other !== router) other.rejected(at);
     const speaker = router.speakers.get(advert.src);
     if (speaker !== undefined) {
-      this.#voices.set(speaker.advert, { slot, router, speaker });
+      this.#voices.set(speaker.advert, { segment, sight: router.sight, router, speaker });
       this.#rogues.heard(router, speaker, at);
     }
     this.#mayGoOnHere(router, advert, at);
@@ -378,6 +410,7 @@ export class Observer implements RouterServices {
     };
     const router = new VirtualRouter(identity, this, at);
     slot.routers.push(router);
+    for (const each of slot.routers) each.alone = slot.routers.length === 1;
     for (const absence of this.#absences) absence.heard(router);
     return router;
   }
@@ -579,6 +612,7 @@ export class Observer implements RouterServices {
     if (slot === undefined || !slot.routers.includes(router)) return;
     this.#candidates.delete(router);
     slot.routers.splice(slot.routers.indexOf(router), 1);
+    for (const each of slot.routers) each.alone = slot.routers.length === 1;
     if (slot.routers.length === 0) this.#slots.delete(slot.key);
     this.#speakerCount -= router.speakers.size;
     for (const vip of router.vips) {

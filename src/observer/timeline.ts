@@ -54,6 +54,10 @@ export class Timeline {
     this.#events.push({ id, time, detectedAt: this.now, ...rest } as unknown as TimelineEvent);
   }
 
+  get hasEvents(): boolean {
+    return this.#events.length > 0;
+  }
+
   /** What was published since the last call. */
   take(): readonly TimelineEvent[] {
     if (this.#events.length === 0) return Timeline.#none;

@@ -66,8 +66,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   master: Speaker | null = null;
   /** nothing but the master is heard and nothing is in question: its next equal advert changes no state */
   steady = false;
+  /** no other virtual router has its VRID: their adverts are rejected here, and its own there */
+  alone = true;
   readonly firstAt: Instant;
-  lastAdvertAt: Instant;
+  /** a number from the start: one that is undefined first makes V8 allocate at every advert */
+  lastAdvertAt = 0 as Instant;
   /** the last advert of the same VRID that its speakers reject */
   rejectedAt = Number.NEGATIVE_INFINITY;
 
@@ -211,7 +214,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
    * the advert must take the long way.
    */
   hearSteady(speaker: Speaker, at: Instant, ipId: number | null): boolean {
-    if (!this.steady || speaker !== this.master) return false;
+    if (!this.steady || !this.alone || speaker !== this.master) return false;
     const gap = at - speaker.lastAt;
     const interval = speaker.intervalUs;
     if (gap < interval / 4 || gap >= 1.75 * interval) return false;
@@ -291,7 +294,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     if (this.sight.blind) return Number.POSITIVE_INFINITY; // regaining sight schedules everything anew
     if (this.steady && this.#claims.quiet) {
       // by far the most frequent case: adverts came meanwhile, and only the silence limit has moved
-      const next = Math.min(this.#lostDue(), this.#flapping.nextDue());
+      const next = Math.min(this.#lostDueAtLeast(), this.#flapping.nextDue());
       if (next > now) return next;
     }
     if (this.#takeoverDue() <= now) this.#failover(now);
@@ -762,6 +765,12 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       limit = Math.max(limit, muted);
     }
     return Math.max(limit, this.#lostNotBefore);
+  }
+
+  /** What `#lostDue` is while nothing but the master's silence counts, else earlier: only for the steady. */
+  #lostDueAtLeast(): number {
+    const { master } = this;
+    return master === null ? 0 : this.heardAt(master) + silenceLimitUs(master) + latenessUs(master);
   }
 
   #lose(now: Instant): void {
