@@ -28,14 +28,21 @@ export interface Statement<K extends EventKind> {
   readonly about?: string | null;
 }
 
+/** Repetitions come close together: so many ids are remembered. */
+const IDS_MAX = 4_096;
+
 export class Timeline {
   now: Instant = 0 as Instant;
   #events: TimelineEvent[] = [];
+  /** the latest ids, and how often each was given */
+  readonly #ids = new Map<string, number>();
   static readonly #none: readonly TimelineEvent[] = [];
 
   draft<K extends EventKind>(phase: Phase, said: Statement<K>, beginId: string | null = null): Draft<K> {
     return {
-      id: identify(said.time, `${phase} ${said.kind} ${said.subject} ${said.summary} ${beginId ?? ''}`),
+      id: this.#unique(
+        identify(said.time, `${phase} ${said.kind} ${said.subject} ${said.summary} ${beginId ?? ''}`),
+      ),
       time: said.time,
       kind: said.kind,
       phase,
@@ -56,6 +63,18 @@ export class Timeline {
 
   get hasEvents(): boolean {
     return this.#events.length > 0;
+  }
+
+  /** The same said twice of the same microsecond is numbered. */
+  #unique(id: string): string {
+    const times = (this.#ids.get(id) ?? 0) + 1;
+    this.#ids.delete(id);
+    this.#ids.set(id, times);
+    if (this.#ids.size > IDS_MAX) {
+      const [oldest] = this.#ids.keys();
+      if (oldest !== undefined) this.#ids.delete(oldest);
+    }
+    return times === 1 ? id : `${id}-${times}`;
   }
 
   /** What was published since the last call. */
