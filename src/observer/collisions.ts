@@ -77,10 +77,9 @@ class Collision implements DeadlineOwner {
     if (this.#condition === null) return;
     const alive = this.#alive();
     const strangersUntil = this.#strangersUntil();
-    if (alive.length > 1 || (alive.length === 1 && strangersUntil > this.#services.timeline.now)) {
-      this.#services.ensure(this, strangersUntil);
-      return;
-    }
+    const strangersSpeak = strangersUntil > this.#services.timeline.now;
+    if (strangersSpeak) this.#services.ensure(this, strangersUntil);
+    if (alive.length > 1 || (alive.length === 1 && strangersSpeak)) return;
     const { begun, with: first } = this.#condition;
     this.#condition = null;
     const last = Math.max(

@@ -19,6 +19,7 @@ export interface DeadlineOwner {
 export class Deadlines {
   /** the earliest deadline, Infinity without one */
   next = Number.POSITIVE_INFINITY;
+  #asked: { readonly owner: DeadlineOwner; readonly at: number } | null = null;
   /** the heap, as two arrays: instants beside each other are compared without a look at their owners */
   #ats = new Float64Array(64);
   readonly #owners: DeadlineOwner[] = [];
@@ -26,6 +27,12 @@ export class Deadlines {
   /** Makes sure that `owner` is asked at `at` at the latest. */
   ensure(owner: DeadlineOwner, at: number): void {
     if (at >= owner.scheduledAt || at === Number.POSITIVE_INFINITY) return;
+    // whoever is being asked cannot want to be asked at the same instant again: time would stand still
+    const asked = this.#asked;
+    if (asked !== null && asked.owner === owner && at <= asked.at) {
+      this.ensure(owner, asked.at + 1);
+      return;
+    }
     owner.scheduledAt = at;
     const place = this.#owners.length;
     if (place === this.#ats.length) this.#makeRoom();
@@ -43,7 +50,9 @@ export class Deadlines {
       this.#removeFirst(); // superseded by an earlier entry that was asked since
     } else {
       owner.scheduledAt = Number.POSITIVE_INFINITY;
+      this.#asked = { owner, at };
       const again = owner.due(at as Instant);
+      this.#asked = null;
       if (this.#owners[0] !== owner || this.next !== at) {
         this.ensure(owner, again); // somebody due at the same instant came in before: superseded, dropped later
       } else if (again < owner.scheduledAt) {
