@@ -86,7 +86,7 @@ class Collision implements DeadlineOwner {
       this.#strangers.at(-1)?.at ?? 0,
       ...this.#others(first).map((other) => other.lastAdvertAt),
     );
-    const until = alive.length === 0 ? Math.min(last, first.lastAdvertAt) : last;
+    const until = alive.includes(first) ? last : Math.min(last, first.lastAdvertAt);
     this.#strangers = [];
     first.end(begun, until as Instant);
   }

@@ -15,10 +15,11 @@ export class InvalidAdverts {
   readonly #limit = new RateLimit(1, SOURCES_MAX);
   /** the last one of each source and reason, where it has an identification; at most `SOURCES_MAX` */
   readonly #last = new Map<string, { readonly ipId: number; readonly at: Instant }>();
-  readonly #isNewTold: (observation: AdvertObservation) => boolean;
+  readonly #newSource: (observation: AdvertObservation) => number;
 
-  constructor(isNewTold: (observation: AdvertObservation) => boolean) {
-    this.#isNewTold = isNewTold;
+  /** `newSource` answers how many new sources one stands for, 0 if it must not be told. */
+  constructor(newSource: (observation: AdvertObservation) => number) {
+    this.#newSource = newSource;
   }
 
   /** What to tell of this one, or null. */
@@ -27,9 +28,10 @@ export class InvalidAdverts {
     const reason = advert.problems.find((problem) => INVALIDATING.has(problem)) ?? 'invalid';
     const key = `${segment.name}|${advert.src}|${reason}`;
     if (this.#isEcho(key, observation)) return null;
-    if (!this.#limit.has(key) && !this.#isNewTold(observation)) return null;
+    const standsFor = this.#limit.has(key) ? 1 : this.#newSource(observation);
+    if (standsFor === 0) return null;
     const count = this.#limit.take(key, at);
-    return count === 0 ? null : { reason, count };
+    return count === 0 ? null : { reason, count: count + standsFor - 1 };
   }
 
   #isEcho(key: string, { at, ipId }: AdvertObservation): boolean {

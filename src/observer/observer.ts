@@ -91,7 +91,7 @@ export class Observer implements RouterServices {
   readonly #claimed: ClaimedRouters;
   readonly #absences: Absence[] = [];
   readonly #samples: SampleTaker | null;
-  readonly #invalid = new InvalidAdverts(({ segment, at }) => this.newSource(segment, at) > 0);
+  readonly #invalid = new InvalidAdverts(({ segment, at }) => this.newSource(segment, at));
   readonly #newSources = new RateLimit(NEW_SOURCES_A_MINUTE, SPEAKERS_MAX);
   readonly #vipMoves = new RateLimit(VIP_MOVES_A_MINUTE, SPEAKERS_MAX);
   readonly #otherMoves = new RateLimit(OTHER_MOVES_A_MINUTE, SPEAKERS_MAX);
@@ -491,7 +491,7 @@ export class Observer implements RouterServices {
     telling: Telling,
   ): Draft<K> {
     const { identity } = router;
-    const named = this.#withNodeNames(identity, details);
+    const named = this.named(identity, details);
     return this.timeline.draft(phase, {
       kind,
       time,
@@ -659,12 +659,13 @@ export class Observer implements RouterServices {
 
   // names
 
-  /** `…Node` beside each address that the configuration names. */
-  #withNodeNames<K extends EventKind>(identity: RouterIdentity, details: DetailsOf<K>): DetailsOf<K> {
+  named<K extends EventKind>(identity: RouterIdentity, details: DetailsOf<K>): DetailsOf<K> {
     if (identity.configured === null) return details;
-    const named: Record<string, unknown> = { ...details };
+    const named: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(details)) {
-      if (typeof value !== 'string' || key === 'subject') continue;
+      if (key.endsWith('Node')) continue; // of a condition's begin: its addresses may have been replaced
+      named[key] = value;
+      if (typeof value !== 'string') continue;
       const node = this.#nodeName(identity, value);
       if (node !== null) named[`${key}Node`] = node;
     }

@@ -44,6 +44,8 @@ export interface RouterServices {
     details: DetailsOf<K>,
     telling: Telling,
   ): Draft<K>;
+  /** with `…Node` beside each address that the configuration names */
+  named<K extends EventKind>(identity: RouterIdentity, details: DetailsOf<K>): DetailsOf<K>;
   /** the node's name where the configuration knows the address, else the address */
   nameOf(identity: RouterIdentity, address: string): string;
   /** whether `mac` is another card of the machine that `speaker` runs on */

@@ -21,6 +21,8 @@ interface Vip {
   readonly subject: string;
   /** when each MAC last claimed it, latest last */
   readonly claims: Map<string, Instant>;
+  /** first advertised then: what was claimed before was not watched */
+  knownSince: number;
   missing: Condition<'garp-missing'> | null;
   readonly strangers: Map<string, Stranger>;
 }
@@ -77,6 +79,11 @@ export class VipWatch {
     const master = this.#router.master;
     if (master === null) return false;
     return master.advert.vips.some((address) => this.#missingSince(this.#vip(address), master) !== null);
+  }
+
+  /** The virtual router was heard to have this VIP for the first time. */
+  learned(address: string, at: Instant): void {
+    this.#vip(address).knownSince = at;
   }
 
   /** When `mac` last claimed `address`, null if it never did. */
@@ -174,6 +181,7 @@ export class VipWatch {
         address,
         subject: this.#subjectOf(address),
         claims: new Map(),
+        knownSince: Number.NEGATIVE_INFINITY,
         missing: null,
         strangers: new Map(),
       };
@@ -195,6 +203,7 @@ export class VipWatch {
     const claimedFrom = reign.since - Math.max(SECOND, 1.25 * master.intervalUs);
     const silent =
       reign.byFailover &&
+      vip.knownSince <= reign.since && // one added by a reload is claimed just before it is advertised
       ours < claimedFrom &&
       !this.#claimedLast(vip, ours) &&
       sight.hearsClaims(familyOf(vip.address)) &&

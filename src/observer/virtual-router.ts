@@ -52,7 +52,7 @@ const REPEATABLE: ReadonlySet<EventKind> = new Set<EventKind>([
   'config-changed',
   'priority-change',
 ]);
-const REPEATS_A_MINUTE = 10;
+const REPEATS_A_MINUTE = 60;
 
 export class VirtualRouter implements DeadlineOwner, RouterView {
   readonly identity: RouterIdentity;
@@ -237,7 +237,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       speaker.ipId = ipId;
       if (ipId !== null) speaker.recent = [{ at, ipId, advert }];
       this.speakers.set(advert.src, speaker);
-      this.#learnVips(speaker);
+      this.#learnVips(speaker, at);
       this.#services.speakerMet(this, speaker);
       this.#settings.met(speaker, at);
     } else if (this.#isEcho(speaker, observation)) {
@@ -301,6 +301,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     else if (this.#withdrawalDue() <= now) this.#withdraw(now);
     this.#rivalries.due(now);
     if (this.#lostDue() <= now) this.#lose(now);
+    if (this.#retired) return Number.POSITIVE_INFINITY; // its VIPs go on elsewhere
     this.#claims.due(now);
     this.#sources.due(now);
     this.#flapping.due(now);
@@ -355,8 +356,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   end<K extends EventKind>(condition: Condition<K>, time: Instant, more: Partial<DetailsOf<K>> = {}): void {
     const { begin } = condition;
     const at = Math.max(time, begin.time) as Instant;
-    const details = endDetails(begin, at, more);
     const services = this.#services;
+    const details = services.named(this.identity, endDetails(begin, at, more));
     this.#publish(
       services.timeline.draft(
         'end',
@@ -425,7 +426,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const expected = this.#sources.isExpected(speaker, advert, at);
     if (expected && advert !== speaker.advert) {
       this.#settings.heard(speaker, advert, at);
-      this.#learnVips(speaker);
+      this.#learnVips(speaker, at);
     } else if (speaker.staleFields.size > 0) {
       this.#settings.confirmed(speaker, at);
     }
@@ -871,10 +872,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     if (this.#takeoverDue() <= this.#services.timeline.now) this.#failover(this.#services.timeline.now);
   }
 
-  #learnVips(speaker: Speaker): void {
+  #learnVips(speaker: Speaker, at: Instant): void {
     for (const vip of speaker.advert.vips) {
       if (this.vips.has(vip)) continue;
       this.vips.add(vip);
+      this.#claims.learned(vip, at);
       this.#services.vipLearned(this, vip);
     }
   }
