@@ -2,6 +2,7 @@
 import type { Configuration } from '../config/read.ts';
 import { eventJson, type TimelineEvent } from '../events.ts';
 import type { Observation } from '../observation.ts';
+import type { ObserverConfiguration } from '../observer/configuration.ts';
 import { Observer } from '../observer/observer.ts';
 import { encodePoint, eventPoint, Ordinals, samplePoint } from '../sinks/line-protocol.ts';
 import { instantFromUs } from '../time.ts';
@@ -34,6 +35,7 @@ export async function replay(
   const printer = printerOf(options, observer, output);
 
   let addressTalk = false;
+  const segments = new Set<string>();
   const result = await read(
     files,
     {
@@ -41,6 +43,7 @@ export async function replay(
       onAdvert: (at, segment, advert, ipId) => observer.heardAgain(at, segment, advert, ipId),
       onObservation(observation: Observation) {
         if (observation.kind === 'traffic' && observation.addressTalk !== null) addressTalk = true;
+        if ('segment' in observation) segments.add(observation.segment.name);
         const events = observer.observe(observation);
         if (events.length > 0) printer.events(events);
       },
@@ -51,6 +54,23 @@ export async function replay(
   if (result.lastAt !== null) printer.events(observer.observe({ kind: 'clock', at: result.lastAt }));
   printer.end({ ...result, addressTalk: addressTalk || result.claims > 0 });
   output.flush();
+  if (configuration !== null) remarkUnseenSegments(configuration.observer, segments, output);
+}
+
+/** A virtual router configured on a segment that was not recorded matches nothing, which looks like silence. */
+function remarkUnseenSegments(
+  { clusters }: ObserverConfiguration,
+  seen: ReadonlySet<string>,
+  output: Output,
+): void {
+  if (seen.size === 0) return;
+  for (const { segment, vrid } of clusters.flatMap((cluster) => cluster.virtualRouters)) {
+    if (segment === null || seen.has(segment)) continue;
+    const recorded = [...seen].slice(0, 3).join(', ');
+    output.remark(
+      `warning: virtual router ${vrid} is configured on ${segment}, but what was recorded is called ${recorded}: try --segment ${segment.split('.')[0] ?? segment}`,
+    );
+  }
 }
 
 /** With what the summary has to know beside the events. */

@@ -45,6 +45,21 @@ const jsonl = (text: string): Record<string, unknown>[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
 
+describe('a configuration of another segment', () => {
+  it('is remarked upon: its virtual router would match nothing', () => {
+    const config = file(
+      'other-segment.yaml',
+      'cluster: web\nnodes:\n  - name: n2\n    addresses: [172.20.0.2]\nvirtualRouters:\n  - vrid: 172\n    segment: eth0\n    vips: [172.20.0.110]\n',
+    );
+    const { status, stderr } = vipwatch(['replay', '-c', config, failover]);
+    expect(status).toBe(0);
+    expect(stderr).toContain(
+      'virtual router 172 is configured on eth0, but what was recorded is called replay: try --segment eth0',
+    );
+    expect(vipwatch(['replay', '-c', config, '--segment', 'eth0', failover]).stderr).toBe('');
+  });
+});
+
 describe('vipwatch', () => {
   it('says its version', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
