@@ -19,6 +19,8 @@ export type Observation =
   | CarpObservation
   | TrafficObservation
   | SightObservation
+  | RunObservation
+  | SinkObservation
   | ClockObservation;
 
 /** An advert, valid or not. Equal adverts of one speaker may be, and in the fast path are, one `advert` object. */
@@ -63,6 +65,30 @@ export interface SightObservation {
   readonly reason: string;
   /** frames known to be lost, where that is why */
   readonly dropped: number | null;
+}
+
+/** The observing itself begins or stops. */
+export interface RunObservation {
+  readonly kind: 'run';
+  readonly at: Instant;
+  readonly phase: 'started' | 'stopped';
+  /** of vipwatch */
+  readonly release: string;
+  /** what is known of the run before this one: none, ended properly, or cut off */
+  readonly previous: 'none' | 'stopped' | 'killed';
+  /** the last sign of life of the run before this one */
+  readonly previousUntil: Instant | null;
+}
+
+/** Something that events are told to works, or does not. `journal` is one of them. */
+export interface SinkObservation {
+  readonly kind: 'sink';
+  readonly at: Instant;
+  readonly sink: string;
+  readonly failing: boolean;
+  readonly error: string | null;
+  /** events that wait for it */
+  readonly waiting: number;
 }
 
 /** Time passed and nothing was heard. */

@@ -197,6 +197,8 @@ export class Observer implements RouterServices {
       case 'sight':
         this.#sightChanged(observation);
         break;
+      case 'run':
+      case 'sink':
       case 'clock':
         break;
       default:

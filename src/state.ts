@@ -1,0 +1,34 @@
+/** What the observer knows of the present: a plain snapshot of every virtual router, for `status`. */
+import type { Instant } from './time.ts';
+
+export interface RouterState {
+  /** `vr:eth0/ipv4/51` */
+  readonly subject: string;
+  readonly cluster: string | null;
+  /** of a configured cluster's, or no cluster is configured at all */
+  readonly ours: boolean;
+  readonly segment: string;
+  readonly family: 'ipv4' | 'ipv6';
+  readonly vrid: number;
+  readonly vips: readonly string[];
+  readonly state: 'held' | 'lost' | 'split';
+  /** the present holder, or the last one where it is lost */
+  readonly master: SpeakerState;
+  /** other speakers heard since the observer began, most recent first (at most 8) */
+  readonly others: readonly SpeakerState[];
+  /** when the present holder's reign began, as far as was seen; when it was lost, where it is */
+  readonly since: Instant;
+}
+
+export interface SpeakerState {
+  readonly address: string;
+  readonly node: string | null;
+  readonly mac: string;
+  readonly priority: number;
+  readonly version: number;
+  readonly intervalMs: number;
+  readonly lastAdvertAt: Instant;
+  /** worst deviation from the interval, and adverts known to be missing, over the last minute or so */
+  readonly jitterMs: number;
+  readonly missed: number;
+}
