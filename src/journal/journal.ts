@@ -62,6 +62,16 @@ export interface PreviousRun {
   readonly until: Instant | null;
 }
 
+/** What the caller knows of the file from having it open before. */
+export interface KnownBefore {
+  /** if another file must begin, it goes on after this */
+  readonly lastSeq: number;
+  /** it must: this is what was found wrong with it */
+  readonly damage: string | null;
+}
+
+const NOTHING_KNOWN: KnownBefore = { lastSeq: 0, damage: null };
+
 /** What a reader's cursor counts. */
 export type Stream = 'events' | 'samples';
 
@@ -100,11 +110,11 @@ export class Journal {
   #isKnown = true;
 
   /** Creates what is missing. Throws a `JournalError` where there can be no journal, `locked` where one is written. */
-  static open(path: string, options: JournalOptions = {}): Journal {
+  static open(path: string, options: JournalOptions = {}, known: KnownBefore = NOTHING_KNOWN): Journal {
     makePlace(path);
     const lock = WriterLock.take(path);
     try {
-      return openSound(path, lock, options);
+      return openSound(path, lock, options, known);
     } catch (error) {
       const fault = journalErrorFrom(error, path);
       if (fault instanceof JournalError && fault.code === 'not-a-journal') lock.withdraw();
@@ -466,9 +476,10 @@ function makePlace(path: string): void {
   }
 }
 
-function openSound(path: string, lock: WriterLock, options: JournalOptions): Journal {
+function openSound(path: string, lock: WriterLock, options: JournalOptions, known: KnownBefore): Journal {
+  let damage = known.damage;
   try {
-    return openChecked(path, lock, options, null);
+    if (damage === null) return openChecked(path, lock, options, null, known.lastSeq);
   } catch (error) {
     const fault = journalErrorFrom(error, path);
     // Permissions have been checked: who is now refused to write reads a wrong byte of the header.
@@ -482,11 +493,12 @@ function openSound(path: string, lock: WriterLock, options: JournalOptions): Jou
         { cause: error },
       );
     }
-    const lastSeq = lastSeqOf(path);
-    const aside = { path: setAside(path, instantFromUs(Date.now() * MS)), reason: fault.message };
-    makePlace(path);
-    return openChecked(path, lock, options, aside, lastSeq);
+    damage = fault.message;
   }
+  const lastSeq = Math.max(known.lastSeq, lastSeqOf(path));
+  const aside = { path: setAside(path, instantFromUs(Date.now() * MS)), reason: damage };
+  makePlace(path);
+  return openChecked(path, lock, options, aside, lastSeq);
 }
 
 function openChecked(
@@ -494,7 +506,7 @@ function openChecked(
   lock: WriterLock,
   options: JournalOptions,
   aside: SetAside | null,
-  lastSeq = 0,
+  lastSeq: number,
 ): Journal {
   const db = new Database(path, { timeout: 5_000 });
   try {
@@ -510,7 +522,7 @@ function openChecked(
     const isBusy = db.pragma('wal_checkpoint(TRUNCATE)', { simple: true });
     if (!begins) checkSound(db, path, isBusy === 0);
     migrate(db);
-    if (lastSeq > 0) db.prepare("INSERT INTO sqlite_sequence VALUES ('events', ?)").run(lastSeq);
+    if (begins && lastSeq > 0) db.prepare("INSERT INTO sqlite_sequence VALUES ('events', ?)").run(lastSeq);
     return new Journal(db, lock, options, aside);
   } catch (error) {
     db.close();
