@@ -145,10 +145,10 @@ describe('a value from outside', () => {
   });
 
   it('is a variable’s as it is, and percent-encoded inside a URL', () => {
-    const environment = { PASSWORD: 'p@ss/w:rd', URL: 'http://h/${PASSWORD}' };
+    const environment = { PASSWORD: 'p@ss/w:rd', URL: `http://h/\${PASSWORD}` };
     expect(nameOf(`"\${PASSWORD}"`, environment)).toBe('p@ss/w:rd');
     expect(nameOf(`"mysql://u:\${PASSWORD}@h:3306"`, environment)).toBe('mysql://u:p%40ss%2Fw%3Ard@h:3306');
-    expect(nameOf(`"\${URL}"`, environment)).toBe('http://h/${PASSWORD}');
+    expect(nameOf(`"\${URL}"`, environment)).toBe(`http://h/\${PASSWORD}`);
   });
 
   it('is a problem with its line where there is none', () => {
@@ -188,7 +188,7 @@ virtualRouters:
     }
     expect(message).not.toContain('hunter2');
     expect(message.split('\n')).toHaveLength(8);
-    expect(message).toContain("no node is named x${SECRET}; the cluster's nodes: ${SECRET}, file:secret");
+    expect(message).toContain(`no node is named x\${SECRET}; the cluster's nodes: \${SECRET}, file:secret`);
   });
 });
 
