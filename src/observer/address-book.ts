@@ -26,6 +26,11 @@ export class AddressBook {
     return before ?? null;
   }
 
+  /** Who claimed an address last before a restart. */
+  recall(segment: Segment, address: string, mac: string): void {
+    if (this.#macOf.size < ADDRESSES_MAX) this.#macOf.set(addressKey(segment, address), mac);
+  }
+
   addressesOf(segment: Segment, mac: string): ReadonlySet<string> {
     return this.#addressesOf.get(addressKey(segment, mac)) ?? NOTHING;
   }

@@ -6,12 +6,13 @@
  * make none either, yet they mute the speakers all the same: from a handful within a few seconds on, that is a
  * collision with strangers.
  */
+import type { EventOf } from '../events.ts';
 import { type Instant, SECOND } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import type { DeadlineOwner } from './deadlines.ts';
 import type { Slot } from './observer.ts';
 import type { RouterServices } from './services.ts';
-import type { Condition } from './timeline.ts';
+import { type Condition, resumed } from './timeline.ts';
 import type { VirtualRouter } from './virtual-router.ts';
 
 const STRANGERS_MIN = 5;
@@ -38,6 +39,14 @@ export class Collisions {
     collision.heard(router, advert, at);
   }
 
+  /** A collision that is open since before a restart. */
+  resume(slot: Slot, event: EventOf<'vrid-collision'>, first: VirtualRouter, at: Instant): void {
+    if (this.#bySlot.has(slot.key)) return;
+    const collision = new Collision(slot, this.#services);
+    this.#bySlot.set(slot.key, collision);
+    collision.resume(resumed(event, at), first, at);
+  }
+
   /** A virtual router of the slot fell silent. */
   silenced(slot: Slot): void {
     this.#bySlot.get(slot.key)?.review();
@@ -62,6 +71,11 @@ class Collision implements DeadlineOwner {
     this.#slot = slot;
     this.#services = services;
     this.ordinal = services.nextOrdinal();
+  }
+
+  resume(begun: Condition<'vrid-collision'>, first: VirtualRouter, at: Instant): void {
+    this.#condition = { begun, with: first };
+    this.#services.ensure(this, at + STRANGERS_WITHIN_US);
   }
 
   heard(router: VirtualRouter, advert: Advert, at: Instant): void {
@@ -92,6 +106,10 @@ class Collision implements DeadlineOwner {
   }
 
   due(now: Instant): number {
+    const sight = this.#condition?.with.sight;
+    if (sight?.blind) return now + SECOND;
+    const seenSince = sight?.after(Number.NEGATIVE_INFINITY, STRANGERS_WITHIN_US) ?? now;
+    if (seenSince > now) return seenSince;
     const until = this.#strangersUntil();
     if (until > now) return until;
     this.review();

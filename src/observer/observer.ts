@@ -24,20 +24,31 @@ import { DEFAULT_CONFIGURATION, type ObserverConfiguration, type Thresholds } fr
 import { type DeadlineOwner, Deadlines } from './deadlines.ts';
 import { Absence, ClaimedRouters, RogueSpeakers } from './expectations.ts';
 import { InvalidAdverts } from './invalid-adverts.ts';
+import { OwnEvents } from './own-events.ts';
 import { RateLimit } from './rate-limit.ts';
+import {
+  captureOf,
+  type RecalledRouter,
+  type RestoredFacts,
+  recollect,
+  routerOf,
+  vipOf,
+} from './restoration.ts';
 import type { Telling } from './router-view.ts';
 import { SampleTaker } from './sample-taker.ts';
 import type { Companions, ConfiguredRouter, RouterIdentity, RouterServices } from './services.ts';
 import { Sight } from './sight.ts';
 import { graceUs, type Speaker, silenceLimitUs } from './speaker.ts';
 import { summarize } from './summaries.ts';
-import { type Condition, type Draft, endDetails, Timeline } from './timeline.ts';
+import { type Draft, Timeline } from './timeline.ts';
 import { VirtualRouter } from './virtual-router.ts';
 
 export interface ObserverOptions {
   readonly configuration?: ObserverConfiguration;
   /** also make samples, at every change and every 30 s */
   readonly samples?: boolean;
+  /** what the journal says of the time before; the first observation is then to be a `run` */
+  readonly restored?: RestoredFacts;
   /** who observes, for events about the observer itself: a host name, or `replay` */
   readonly name?: string;
 }
@@ -73,7 +84,6 @@ export class Observer implements RouterServices {
   readonly timeline = new Timeline();
   readonly thresholds: Thresholds;
   readonly #configuration: ObserverConfiguration;
-  readonly #name: string;
   readonly #deadlines = new Deadlines();
   readonly #sights = new Map<string, Sight>();
   /** where anything was heard */
@@ -85,7 +95,8 @@ export class Observer implements RouterServices {
   readonly #lastVoices: (Voice | null)[] = new Array(256).fill(null);
   readonly #routersOfVip = new Map<string, VirtualRouter[]>();
   readonly #book = new AddressBook();
-  readonly #degraded = new Map<string, Condition<'capture-degraded'>>();
+  readonly #own: OwnEvents;
+  #restored: RestoredFacts | null;
   readonly #collisions: Collisions;
   readonly #rogues: RogueSpeakers;
   readonly #claimed: ClaimedRouters;
@@ -104,7 +115,8 @@ export class Observer implements RouterServices {
   constructor(options: ObserverOptions = {}) {
     this.#configuration = options.configuration ?? DEFAULT_CONFIGURATION;
     this.thresholds = this.#configuration.thresholds;
-    this.#name = options.name ?? 'replay';
+    this.#restored = options.restored ?? null;
+    this.#own = new OwnEvents(this.timeline, options.name ?? 'replay');
     this.#collisions = new Collisions(this);
     this.#rogues = new RogueSpeakers(this, this.#configuration);
     this.#claimed = new ClaimedRouters(this, this.#configuration);
@@ -121,6 +133,7 @@ export class Observer implements RouterServices {
     if (!this.#started) this.#start(at);
     this.#passTo(at, observation.kind === 'clock');
     this.timeline.now = at;
+    if (observation.kind !== 'run') this.#goOn(at);
     this.#takeIn(observation.at === at ? observation : { ...observation, at });
     const events = this.timeline.take();
     if (this.#samples !== null && events.length > 0) this.#samples.changed(events, at);
@@ -169,6 +182,105 @@ export class Observer implements RouterServices {
     if (this.#samples !== null) this.#deadlines.ensure(this.#samples, at);
   }
 
+  // going on after a restart
+
+  /** With the first observation. */
+  #goOn(at: Instant): void {
+    if (this.#restored === null) return;
+    const facts = this.#restored;
+    this.#restored = null;
+    this.#resume(facts, at);
+  }
+
+  /** Takes up what the journal says. Every capture is blind until it tells that it sees. */
+  #resume(facts: RestoredFacts, at: Instant): void {
+    const { until, routers, open, claims } = recollect(facts);
+    const since = Math.min(until, at) as Instant;
+    for (const capture of facts.captures) this.#sight(capture).wasAway(since);
+    const bySubject = new Map<string, VirtualRouter>();
+    for (const recalled of routers) {
+      const router = this.#resumeRouter(recalled, facts.captures);
+      if (router === null) continue;
+      bySubject.set(recalled.subject, router);
+      router.resume(
+        recalled,
+        open.filter((event) => event.subject === recalled.subject),
+        at,
+      );
+      this.#settleSubject(router, recalled.subject);
+    }
+    for (const { segment, address, mac } of claims) {
+      const capture = captureOf(segment, facts.captures);
+      if (capture !== null) this.#book.recall(this.#segment(segment, capture), address, mac);
+    }
+    for (const event of open) this.#resumeCondition(event, bySubject.get(event.subject), at);
+  }
+
+  #resumeRouter(recalled: RecalledRouter, captures: readonly string[]): VirtualRouter | null {
+    const capture = captureOf(recalled.segment, captures);
+    const [first] = recalled.speakers;
+    if (capture === null || first === undefined) return null;
+    const segment = this.#segment(recalled.segment, capture);
+    const slot = this.#slotFor(segment, first.advert, recalled.lastAdvertAt);
+    return this.#newRouter(slot, first.advert, recalled.since);
+  }
+
+  /** The one it had, unless the configuration says otherwise now. */
+  #settleSubject(router: VirtualRouter, before: string): void {
+    const { identity } = router;
+    const slot = this.slotOf(router);
+    if (slot === undefined) return;
+    const keeps = identity.configured === null && before.includes('#');
+    identity.subject = keeps ? before : this.#subjectFor(slot, identity, router.vips);
+  }
+
+  /** What is not the virtual router's own business: that has been taken up with it. */
+  #resumeCondition(event: TimelineEvent, router: VirtualRouter | undefined, at: Instant): void {
+    switch (event.kind) {
+      case 'capture-degraded':
+        this.#own.resumeDegraded(event, at);
+        if (!this.#sight(event.details.segment).blind) this.#own.sees(event.details.segment, at); // not captured any more
+        break;
+      case 'sink-failing':
+        this.#own.resumeFailing(event, at);
+        break;
+      case 'garp-missing':
+      case 'ip-conflict': {
+        const vip = vipOf(event.subject);
+        if (vip === null) break;
+        const holders = this.#routersOfVip.get(`${vip.segment}|${vip.address}`) ?? [];
+        const holder = holders.find((other) => other.master?.address === event.details.holder) ?? holders[0];
+        holder?.resumeClaim(vip.address, event, at);
+        break;
+      }
+      case 'rogue-speaker': {
+        const speaker = router?.speakers.get(event.details.speaker);
+        if (router !== undefined && speaker !== undefined) this.#rogues.resume(event, router, speaker, at);
+        break;
+      }
+      case 'vrid-collision': {
+        const slot = router === undefined ? undefined : this.slotOf(router);
+        if (router !== undefined && slot !== undefined) this.#collisions.resume(slot, event, router, at);
+        break;
+      }
+      case 'master-lost': {
+        if (router !== undefined) break;
+        const place = routerOf(event.subject);
+        if (place !== null)
+          this.#absences.some((absence) => absence.resume(event, place.segment, place.vrid, at));
+        break;
+      }
+      default:
+        break;
+    }
+  }
+
+  #segment(name: string, capture: string): Segment {
+    const segment = this.#segments.get(name) ?? { name, capture };
+    this.#segments.set(name, segment);
+    return segment;
+  }
+
   /** What falls due before `at`, or on it at the latest, happens. */
   #passTo(at: Instant, inclusive: boolean): void {
     const deadlines = this.#deadlines;
@@ -198,7 +310,12 @@ export class Observer implements RouterServices {
         this.#sightChanged(observation);
         break;
       case 'run':
+        this.#own.run(observation);
+        this.#goOn(observation.at);
+        break;
       case 'sink':
+        this.#own.sink(observation);
+        break;
       case 'clock':
         break;
       default:
@@ -314,49 +431,30 @@ export class Observer implements RouterServices {
     if (!this.#segments.has(segment.name)) this.#segments.set(segment.name, segment);
   }
 
-  #sightChanged({ capture, seeing, reason, dropped, at }: SightObservation): void {
+  #sightChanged({ capture, seeing, reason, dropped, since, at }: SightObservation): void {
     const sight = this.#sight(capture);
     if (seeing) this.#regainSight(sight, at);
-    else this.#loseSight(sight, at, reason, dropped, false);
+    else this.#loseSight(sight, Math.min(since ?? at, at) as Instant, reason, dropped, false);
   }
 
-  #loseSight(sight: Sight, since: Instant, reason: string, dropped: number | null, inferred: boolean): void {
+  #loseSight(sight: Sight, at: Instant, reason: string, dropped: number | null, inferred: boolean): void {
+    const since = Math.max(at, sight.regainedAt) as Instant;
     if (sight.blind) {
       sight.inferred &&= inferred;
-      return;
+    } else {
+      for (const slot of this.#slots.values()) {
+        for (const router of slot.routers) if (router.sight === sight) router.sightLost(since);
+      }
+      sight.lose(since);
+      sight.inferred = inferred;
     }
-    for (const slot of this.#slots.values()) {
-      for (const router of slot.routers) if (router.sight === sight) router.sightLost(since);
-    }
-    sight.lose(since);
-    sight.inferred = inferred;
-    const details = { segment: sight.capture, reason, dropped };
-    const begin = this.timeline.draft('begin', {
-      kind: 'capture-degraded',
-      time: since,
-      severity: 'warning',
-      cluster: null,
-      subject: `observer:${this.#name}`,
-      summary: summarize('capture-degraded', 'begin', details, (address) => address),
-      details,
-    });
-    this.timeline.publish(begin);
-    this.#degraded.set(sight.capture, { begin });
+    this.#own.cannotSee(sight.capture, since, reason, dropped);
   }
 
   #regainSight(sight: Sight, at: Instant): void {
     if (!sight.blind) return;
     sight.regain(at);
-    const condition = this.#degraded.get(sight.capture);
-    if (condition !== undefined) {
-      this.#degraded.delete(sight.capture);
-      const details = endDetails(condition.begin, at, {});
-      const { kind, severity, cluster, subject, id } = condition.begin;
-      const summary = summarize(kind, 'end', details, (address) => address);
-      this.timeline.publish(
-        this.timeline.draft('end', { kind, time: at, severity, cluster, subject, summary, details }, id),
-      );
-    }
+    this.#own.sees(sight.capture, at);
     for (const slot of this.#slots.values()) {
       for (const router of slot.routers) if (router.sight === sight) router.sightRegained();
     }

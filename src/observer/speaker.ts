@@ -58,6 +58,13 @@ export interface Speaker {
   staleFields: ReadonlySet<string>;
   /** an advert came from another MAC: whose it is will be known later */
   macChange: MacChange | null;
+  /**
+   * Not heard since the observer was restarted: its settings as events showed them, by field. Its `advert` is made
+   * up of them; what they do not name is not known. Null once it is heard.
+   */
+  recalled: ReadonlyMap<string, string> | null;
+  /** false of one recalled whose priority nobody had told */
+  priorityKnown: boolean;
   /** worst deviation from the interval and adverts known to be missing, since the last sample */
   jitterUs: number;
   missed: number;
@@ -111,6 +118,8 @@ export function newSpeaker(advert: Advert, at: Instant): Speaker {
     repelled: null,
     staleFields: new Set(),
     macChange: null,
+    recalled: null,
+    priorityKnown: true,
     jitterUs: 0,
     missed: 0,
   };
@@ -173,9 +182,10 @@ export function rejectedFields(a: Speaker, b: Speaker): RejectedField[] {
   if (x === y) return [];
   if (x.version !== y.version) return ['version'];
   const fields: RejectedField[] = [];
-  if (!isCut(x) && !isCut(y) && authOf(x) !== authOf(y)) fields.push('auth');
+  const bothHeard = a.recalled === null && b.recalled === null;
+  if (bothHeard && !isCut(x) && !isCut(y) && authOf(x) !== authOf(y)) fields.push('auth');
   if (x.version === 2 && x.intervalMs !== y.intervalMs) fields.push('advert-interval');
-  if (checksumStyle(x) !== checksumStyle(y)) fields.push('checksum-style');
+  if (bothHeard && checksumStyle(x) !== checksumStyle(y)) fields.push('checksum-style');
   return fields;
 }
 

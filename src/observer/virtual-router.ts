@@ -4,7 +4,7 @@
  * This is the parent that keeps the state and branches; rivalries (overlap, split-brain), settings and VIP claims
  * are judged by its parts. The rules, with their reasons, are in docs/vrrp-rules.md.
  */
-import type { DetailsOf, EventKind } from '../events.ts';
+import type { DetailsOf, EventKind, EventOf, TimelineEvent } from '../events.ts';
 import type { AdvertObservation } from '../observation.ts';
 import { type Instant, MS, msFromUs, SECOND } from '../time.ts';
 import { type Advert, type Claim, isVirtualRouterMac } from '../wire/packet.ts';
@@ -12,6 +12,7 @@ import { AdvertGaps, type Previously } from './advert-gaps.ts';
 import type { DeadlineOwner } from './deadlines.ts';
 import { Flapping } from './flapping.ts';
 import { RateLimit } from './rate-limit.ts';
+import { only, type RecalledRouter, type RecalledSpeaker } from './restoration.ts';
 import { Rivalries, sharedVips, vipsDiffer } from './rivalry.ts';
 import type { RouterView, Telling } from './router-view.ts';
 import type { RouterIdentity, RouterServices } from './services.ts';
@@ -36,7 +37,7 @@ import {
 } from './speaker.ts';
 import { summarize } from './summaries.ts';
 import { darkMs, failoverCause, isSuccessor, type Takeover } from './takeover.ts';
-import { type Condition, type Draft, endDetails } from './timeline.ts';
+import { type Condition, type Draft, endDetails, resumed } from './timeline.ts';
 import { VipWatch } from './vip-watch.ts';
 
 /** The same frame twice, by a mirror port or to several unicast peers, comes within this much. */
@@ -175,6 +176,48 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   /** A configured virtual router that was not heard in time is lost from the start. */
   neverHeard(condition: Condition<'master-lost'>): void {
     this.#lost = condition;
+  }
+
+  /**
+   * It existed before a restart: everything the journal says of it, as if it had been heard. What was open then
+   * is open now, and ends by the usual rules.
+   */
+  resume(recalled: RecalledRouter, open: readonly TimelineEvent[], at: Instant): void {
+    this.exists = true;
+    this.lastAdvertAt = recalled.lastAdvertAt;
+    this.#masterSince = recalled.since;
+    this.#speakingSince = recalled.since;
+    for (const speaker of recalled.speakers) this.#recall(speaker, recalled);
+    this.master = this.speakers.get(recalled.master) ?? null;
+    if (recalled.lost !== null) this.#lost = resumed(recalled.lost, at);
+    const [flapping] = only('flapping', open);
+    this.#flapping.resume(recalled.failovers, flapping ?? null, at);
+    for (const event of only('split-brain', open)) {
+      const winner = this.speakers.get(event.details.winner);
+      const loser = this.speakers.get(event.details.loser);
+      if (winner === undefined || loser === undefined) continue;
+      for (const side of [winner, loser]) side.runStart = event.time;
+      this.#rivalries.resume(event, winner, loser, at);
+    }
+    for (const event of only('config-mismatch', open)) this.#settings.resume(event, at);
+  }
+
+  #recall({ advert, settings, priorityKnown }: RecalledSpeaker, recalled: RecalledRouter): void {
+    const speaker = newSpeaker(advert, recalled.lastAdvertAt);
+    speaker.recalled = settings;
+    speaker.priorityKnown = priorityKnown;
+    speaker.highestInRun = advert.priority;
+    speaker.adverts = 2;
+    if (recalled.lost === null && advert.src === recalled.master) speaker.runStart = recalled.since;
+    this.speakers.set(advert.src, speaker);
+    this.#learnVips(speaker, recalled.since);
+    this.#services.speakerMet(this, speaker);
+  }
+
+  /** A condition of one of its VIPs that was open before a restart. */
+  resumeClaim(vip: string, event: EventOf<'garp-missing'> | EventOf<'ip-conflict'>, at: Instant): void {
+    if (event.kind === 'garp-missing') this.#claims.resumeMissing(vip, event, at);
+    else this.#claims.resumeConflict(vip, event, at);
   }
 
   /** It is forgotten: nothing of it stays open, and no deadline of its own is left. */
@@ -355,9 +398,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
 
   end<K extends EventKind>(condition: Condition<K>, time: Instant, more: Partial<DetailsOf<K>> = {}): void {
     const { begin } = condition;
-    const at = Math.max(time, begin.time) as Instant;
+    const at = Math.max(time, begin.time, condition.notBefore ?? begin.time) as Instant;
     const services = this.#services;
-    const details = services.named(this.identity, endDetails(begin, at, more));
+    const blindUs = this.sight.blindUs(begin.time, at);
+    const known = blindUs > 0 ? { ...more, blindMs: msFromUs(blindUs) } : more;
+    const details = services.named(this.identity, endDetails(begin, at, known));
     this.#publish(
       services.timeline.draft(
         'end',
@@ -423,6 +468,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   }
 
   #enter(speaker: Speaker, { advert, at }: AdvertObservation): void {
+    // the journal does not say the MAC of everybody
+    if (speaker.recalled !== null && speaker.mac === '') speaker.mac = advert.srcMac;
     const expected = this.#sources.isExpected(speaker, advert, at);
     if (expected && advert !== speaker.advert) {
       this.#settings.heard(speaker, advert, at);
@@ -438,7 +485,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       speaker.rivalry = null;
       speaker.highestInRun = 0;
       speaker.firstClaimAt = null;
-    } else if (priority !== speaker.priority && !isSuccessor(speaker, previously, priority, at)) {
+    } else if (
+      priority !== speaker.priority &&
+      speaker.priorityKnown &&
+      !isSuccessor(speaker, previously, priority, at)
+    ) {
       this.tell('priority-change', at, {
         speaker: speaker.address,
         oldPriority: speaker.priority,
@@ -447,6 +498,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     }
     this.#resigned = null;
     speaker.priority = priority;
+    speaker.priorityKnown = true;
     speaker.highestInRun = Math.max(speaker.highestInRun, priority);
     if (previously !== null) countCopies(speaker, at);
     speaker.lastAt = at;

@@ -1,0 +1,3 @@
+export interface StatusDocument {
+  readonly now: string;
+}
