@@ -6,8 +6,9 @@
  *
  * It works in rounds: read the clocks, then empty the kernel's ring, then look after the interface, then send what was
  * taken and a tick. So a tick promises that every frame stamped up to its time was sent before it, also after the
- * process was stopped for a while. A round is due every 25 ms, for waking up per frame costs ten times as much; where
- * a round took in many frames, the next follows at once.
+ * process was stopped for a while. A round is due every 40 ms, for waking up per frame costs ten times as much; where
+ * a round took in many frames, the next follows at once. Between rounds the thread sleeps in `Atomics.wait`, and only
+ * every `LOOP_MS` does the event loop run, which notices that main has gone: a turn of it costs as much as a round.
  *
  * It never repairs anything. When the link or the interface is lost, or the session is in doubt, it says so and exits
  * with `EXIT_AGAIN`; its successor waits for the interface and opens it afresh. It ends when main's socket closes,
@@ -21,7 +22,8 @@ import { InterfaceWatch, type Link } from './interface-watch.ts';
 import { loadPcap, type PcapBinding, PcapError, PcapSession } from './pcap-session.ts';
 import { EXIT_AGAIN, MessageWriter } from './protocol.ts';
 
-const ROUND_MS = 25;
+const ROUND_MS = 40;
+const LOOP_MS = 200;
 const LOOK_MS = 100;
 const COUNT_MS = 250;
 const JOIN_MS = 5000;
@@ -68,13 +70,31 @@ class CaptureProcess {
     this.#writer.hello(interfaceName);
   }
 
-  readonly round = (): void => {
-    const now = milliseconds();
+  readonly run = (): void => {
+    const until = milliseconds() + LOOP_MS;
+    for (;;) {
+      const start = milliseconds();
+      const busy = this.#round(start);
+      if (this.#ended) return;
+      const pauseMs = busy ? 0 : Math.max(1, start + ROUND_MS - milliseconds());
+      if (this.#socket.writableLength > 0) {
+        // What the socket did not take goes out in the event loop only.
+        setTimeout(this.run, pauseMs);
+        return;
+      }
+      if (start >= until) break;
+      if (pauseMs > 0) sleep(pauseMs);
+    }
+    setImmediate(this.run);
+  };
+
+  /** True: there was so much to take in that the next should follow at once. */
+  #round(now: number): boolean {
     const wallUs = Date.now() * 1000;
     const busy = this.#drain(now) >= BUSY_FRAMES;
     if (!this.#ended && (busy || now >= this.#nextCount)) this.#count(now);
     if (!this.#ended && now >= this.#nextLook) this.#look(now);
-    if (this.#ended) return;
+    if (this.#ended) return false;
     // Where main does not read, ticks must not grow its queue either.
     if (!this.#queueIsFull()) {
       this.#writer.tick({
@@ -85,9 +105,8 @@ class CaptureProcess {
       });
     }
     this.#send();
-    if (busy) setImmediate(this.round);
-    else setTimeout(this.round, Math.max(1, ROUND_MS - (milliseconds() - now)));
-  };
+    return busy;
+  }
 
   #drain(now: number): number {
     if (this.#session === null) return 0;
@@ -206,6 +225,12 @@ function reasonOf(link: Link): string {
   return link.state === 'absent' ? 'no-such-interface' : 'link-down';
 }
 
+const nothing = new Int32Array(new SharedArrayBuffer(4));
+
+function sleep(ms: number): void {
+  Atomics.wait(nothing, 0, 0, ms);
+}
+
 /** CLOCK_MONOTONIC */
 function milliseconds(): number {
   const [seconds, nanoseconds] = process.hrtime();
@@ -237,5 +262,5 @@ socket.on('connect', () => {
     socket.end(writer.take(), () => process.exit(1));
     return;
   }
-  new CaptureProcess(interfaceName, socket, binding, flag !== '--no-join').round();
+  new CaptureProcess(interfaceName, socket, binding, flag !== '--no-join').run();
 });
