@@ -24,13 +24,14 @@ const RING_BYTES = 16 * 1024 * 1024;
 /**
  * Adverts (in AH as well), claims, neighbour solicitations as proof that neighbour discovery is heard at all, and
  * the "protocol unreachable" that unicast peers without a daemon send. By protocol, never by group. The kernel takes
- * the outer VLAN tag away before the filter sees a frame, so the first part matches most tagged frames too; the
- * second is for double tags. It must stand last: `vlan` moves the offsets of all that follows.
+ * the outer VLAN tag away before the filter sees a frame, so the first part matches single tags too, and the first
+ * `vlan` asks for the tag that was taken away; the second is one more in the frame. They must stand last: `vlan` moves
+ * the offsets of all that follows.
  */
 const HEARD =
   'arp or ip proto 112 or ip proto 51 or ip6 proto 112 or ip6 proto 51' +
   ' or (icmp6 and (ip6[40] == 135 or ip6[40] == 136)) or (icmp and icmp[0] == 3 and icmp[1] == 2)';
-const FILTER = `${HEARD} or (vlan and (${HEARD}))`;
+const FILTER = `${HEARD} or (vlan and (${HEARD} or (vlan and (${HEARD}))))`;
 
 const LINK_TYPES: Readonly<Record<string, number>> = {
   LINKTYPE_NULL,
