@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { Clients } from './clients.ts';
 import { type Bridge, createBridge, Host } from './host.ts';
 import type { KeepalivedSpec } from './keepalived.ts';
-import { linesOfStream } from './lines.ts';
+import { linesOfProcess } from './lines.ts';
 import { LabNode } from './node.ts';
 import { folderPrefix, namespacePrefix, removeLeftovers, startWarden, type Warden } from './teardown.ts';
 
@@ -118,8 +118,7 @@ export class Lab {
     const { prefix, bridge } = this.#ground;
     const host = await Host.create(`${prefix}client`, bridge, hostSpec('client', CLIENT, vip.includes(':')));
     const child = host.spawn([process.execPath, join(this.#programs, 'client.js'), vip, '80']);
-    if (child.stdout === null) throw new Error('the client has no output');
-    return new Clients(linesOfStream('the client', child.stdout));
+    return new Clients(linesOfProcess('the client', child));
   }
 
   /** One more machine on the segment, which belongs to nobody. */
@@ -184,6 +183,7 @@ const PROGRAMS = [
   ['ip', 'iproute2'],
   ['keepalived', 'keepalived'],
   ['nft', 'nftables'],
+  ['arping', 'iputils-arping'],
 ] as const;
 
 function isThere(program: string): boolean {

@@ -4,8 +4,8 @@
  * Nothing here sleeps: a file is looked at when the kernel says that it has changed. Who waits in vain is told what
  * was awaited, and the last lines that came instead.
  */
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, type FSWatcher, fstatSync, openSync, readSync, watch } from 'node:fs';
-import type { Readable } from 'node:stream';
 
 export interface Awaiting {
   /** for the error: `lb2 becomes master` */
@@ -26,6 +26,7 @@ export class Lines {
   readonly name: string;
   readonly all: string[] = [];
   readonly #waiters = new Set<Waiter>();
+  readonly #listeners: ((line: string) => void)[] = [];
   #partial = '';
   #ended: string | null = null;
 
@@ -65,18 +66,29 @@ export class Lines {
     });
   }
 
+  get ended(): boolean {
+    return this.#ended !== null;
+  }
+
+  /** Each line from now on. */
+  onLine(listener: (line: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
   /** Text as it comes, cut anywhere. */
   push(text: string): void {
     const lines = (this.#partial + text).split('\n');
     this.#partial = lines.pop() ?? '';
     for (const line of lines) {
       this.all.push(line);
+      for (const listener of this.#listeners) listener(line);
       for (const waiter of [...this.#waiters]) waiter.take(line);
     }
   }
 
   /** No more lines will come: whoever waits, waits in vain. */
   end(why: string): void {
+    if (this.#partial !== '') this.push('\n');
     this.#ended = why;
     for (const waiter of [...this.#waiters]) {
       waiter.fail(new Error(`${this.name}: ${why}. Its last lines:\n${this.#last()}`));
@@ -89,9 +101,13 @@ export class Lines {
   }
 }
 
-export function linesOfStream(name: string, stream: Readable): Lines {
+/** What a process says, on both its channels as they come, until it has ended. */
+export function linesOfProcess(name: string, child: ChildProcess): Lines {
   const lines = new Lines(name);
-  stream.setEncoding('utf8').on('data', (text: string) => lines.push(text));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => lines.push(text));
+  }
+  child.once('close', () => lines.end('it has ended'));
   return lines;
 }
 

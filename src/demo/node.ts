@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { type Instant, instantFromUs } from '../time.ts';
 import type { Host, HostProcess } from './host.ts';
 import { instanceName, type KeepalivedSpec, keepalivedConf } from './keepalived.ts';
-import { FollowedFile, type Lines, linesOfStream } from './lines.ts';
+import { FollowedFile, type Lines, linesOfProcess } from './lines.ts';
 
 export type KeepalivedState = 'MASTER' | 'BACKUP' | 'FAULT' | 'STOP';
 
@@ -110,8 +110,7 @@ export class LabNode {
       `--pid=${this.#file('keepalived.pid')}`,
       `--vrrp_pid=${this.#file('vrrp.pid')}`,
     ]);
-    const log = linesOfStream(`keepalived on ${this.name}`, child.stdout ?? raise('no output'));
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => log.push(text));
+    const log = linesOfProcess(`keepalived on ${this.name}`, child);
     child.once('exit', () => {
       if (this.#keepalived === child) this.#keepalived = null;
     });
@@ -177,15 +176,22 @@ export class LabNode {
       ...(direction === 'in' ? [] : [chain('mute', 'output')]),
     ];
     const at = now();
-    await this.host.run('nft', [
-      `add table inet ${TABLE}; delete table inet ${TABLE}; table inet ${TABLE} { ${chains.join('; ')} }`,
-    ]);
+    const table = `table inet ${TABLE}`;
+    const rules = [`add ${table}`, `delete ${table}`, `${table} {`, ...chains, '}'];
+    await this.host.run('nft', [rules.join('\n')]);
     return at;
   }
 
   async healVrrp(): Promise<Instant> {
     await this.host.run('nft', ['delete', 'table', 'inet', TABLE]);
     return now();
+  }
+
+  /** What one does by hand where hosts on the segment keep a stale ARP entry. */
+  async announce(vip: string): Promise<Instant> {
+    const at = now();
+    await this.host.run('arping', ['-U', '-c', '1', '-I', 'eth0', vip]);
+    return at;
   }
 
   /** A web service on every address of the node, the virtual ones too: it answers with the node's name. */
@@ -196,8 +202,7 @@ export class LabNode {
       this.name,
       String(SERVICE_PORT),
     ]);
-    const said = linesOfStream(`the service on ${this.name}`, child.stdout ?? raise('no output'));
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => said.push(text));
+    const said = linesOfProcess(`the service on ${this.name}`, child);
     this.#service = child;
     await said.first((line) => (line === 'listening' ? true : undefined), {
       what: `the service on ${this.name} listens`,
