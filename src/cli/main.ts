@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import type { DecodeOptions } from './decode.ts';
+import type { DemoOptions } from './demo.ts';
 import { Output, OutputClosed, UsageError } from './output.ts';
 import { RECORD_WITH } from './record-with.ts';
 import type { ReplayOptions } from './replay.ts';
@@ -93,6 +94,28 @@ Examples:
   .action(async (files: string[], options: DecodeOptions) => {
     const { decode } = await import('./decode.ts');
     await decode(files, options, output);
+  });
+
+program
+  .command('demo')
+  .description(
+    'let a real keepalived pair fail over before your eyes; where that is impossible, a recorded one',
+  )
+  .option('--recorded', 'the recorded one in any case')
+  .option('--utc', 'times in UTC, not in local time')
+  .addHelpText(
+    'after',
+    `
+Builds a segment of network namespaces, which takes root, keepalived, iproute2, nftables and arping, and
+removes it whatever happens. The machine's own interfaces and settings are not touched. Takes a minute.
+
+Examples:
+  sudo vipwatch demo
+  vipwatch demo --recorded`,
+  )
+  .action(async (options: DemoOptions) => {
+    const { demo } = await import('./demo.ts');
+    await demo(options, output);
   });
 
 try {

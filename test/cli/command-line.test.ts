@@ -257,8 +257,8 @@ describe('vipwatch decode', () => {
   });
 });
 
-it('the demo tells of a failover and of a split-brain, with what was done to the nodes', () => {
-  const { status, stdout } = spawnSync('sh', [join(root, 'scripts/demo.sh')], { encoding: 'utf8' });
+it('the recorded demo tells of a failover and of a split-brain, with what was done to the nodes', () => {
+  const { status, stdout } = vipwatch(['demo', '--recorded']);
   expect(status).toBe(0);
   expect(stdout).toMatch(
     /kill -9 at 10\.4 s[\s\S]*moved from n2 to n3[\s\S]*a firewall dropped VRRP[\s\S]*split-brain: a and b/,
