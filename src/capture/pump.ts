@@ -36,10 +36,11 @@ export interface CaptureState {
   readonly capture: string;
   readonly seeing: boolean;
   readonly reason: string;
-  /** since it was opened; null before that */
-  readonly received: number | null;
-  readonly dropped: number | null;
-  readonly adverts: number;
+  /** since when it sees, or does not */
+  readonly since: Instant;
+  /** frames, since it was opened */
+  readonly received: number;
+  readonly dropped: number;
   /** the last tick, in stream time: how far it has come */
   readonly upTo: Instant | null;
 }
@@ -60,6 +61,7 @@ interface Lane {
   /** the capture process says that it sees */
   seeing: boolean;
   reason: string;
+  since: Instant;
   /** everything up to here was told; null before the first word */
   watermark: Instant | null;
   tick: CaptureTick | null;
@@ -101,9 +103,9 @@ export class Pump implements CaptureListener {
       capture: lane.capture,
       seeing: lane.seeing && lane.blindUntil === null,
       reason: lane.blindUntil === null ? lane.reason : 'frames-dropped',
-      received: lane.tick?.received ?? null,
-      dropped: lane.tick?.dropped ?? null,
-      adverts: lane.intake.adverts,
+      since: lane.since,
+      received: lane.tick?.received ?? 0,
+      dropped: lane.tick?.dropped ?? 0,
       upTo: lane.watermark,
     }));
   }
@@ -148,7 +150,8 @@ export class Pump implements CaptureListener {
       }
       const dropped = tick.dropped - last.dropped;
       if (dropped > 0) {
-        if (lane.blindUntil === null) this.#tell(lane, before, false, 'frames-dropped', dropped);
+        if (lane.blindUntil === null) lane.since = before;
+        this.#tell(lane, before, false, 'frames-dropped', dropped);
         lane.blindUntil = at + UNDROPPED_US;
       }
     }
@@ -156,6 +159,7 @@ export class Pump implements CaptureListener {
     lane.watermark = at;
     if (lane.blindUntil !== null && at >= lane.blindUntil) {
       lane.blindUntil = null;
+      lane.since = at;
       this.#tell(lane, at, true, 'frames-dropped', null);
     }
     this.#passTime();
@@ -169,6 +173,7 @@ export class Pump implements CaptureListener {
     const changed = lane.seeing !== seeing;
     lane.seeing = seeing;
     lane.reason = reason;
+    if (changed || first) lane.since = now;
     lane.tick = null;
     // nothing was seen since the watermark; before the first word there is nothing that anybody could have missed
     if (!seeing && (changed || first)) this.#tell(lane, lane.watermark ?? now, false, reason, null);
@@ -195,6 +200,7 @@ export class Pump implements CaptureListener {
       intake: new FrameIntake(new Segments(capture), order),
       seeing: false,
       reason: 'starting',
+      since: this.#now,
       watermark: null,
       tick: null,
       blindUntil: null,

@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import type { DecodeOptions } from './decode.ts';
 import type { DemoOptions } from './demo.ts';
+import type { ObserveOptions } from './observe.ts';
 import { Output, OutputClosed, UsageError } from './output.ts';
 import { RECORD_WITH } from './record-with.ts';
 import type { ReplayOptions } from './replay.ts';
@@ -35,6 +36,49 @@ Examples:
 How to record one:
   ${RECORD_WITH}`,
   );
+
+program
+  .command('observe')
+  .description('watch live: the timeline as it happens, durable in a journal')
+  .option('-c, --config <file>', 'a vipwatch.yaml that names your nodes and virtual routers')
+  .option(
+    '-i, --interface <name>',
+    'listen there (repeatable; default: the configuration, else every Ethernet interface that is up)',
+    (name: string, names: readonly string[] = []) => [...names, name],
+  )
+  .option('--journal <file>', 'where the timeline is kept (default: /var/lib/vipwatch/journal.db)')
+  .option('--socket <file>', 'where the commands reach it (default: /run/vipwatch/control.sock)')
+  .option(
+    '--no-join',
+    'send nothing at all: do not join the VRRP groups, which some switches need to deliver adverts',
+  )
+  .option(
+    '--user <name>',
+    'started as root: the user to become (default: vipwatch, else who called sudo, else nobody)',
+  )
+  .addOption(
+    new Option('-f, --format <format>', 'text for people and system logs, jsonl: one event a line')
+      .choices(['text', 'jsonl'])
+      .default('text'),
+  )
+  .option('--utc', 'times in UTC, not in local time')
+  .addHelpText(
+    'after',
+    `
+It listens only. Start it as root (it gives that up at once, and keeps CAP_NET_RAW for the process that captures),
+or as a service: docs/install.md. SIGHUP reads the configuration again, SIGTERM and Ctrl-C end it.
+
+Examples:
+  sudo vipwatch observe                        every interface that is up, no configuration
+  sudo vipwatch observe -i eth0 -i eth1
+  sudo vipwatch observe -c /etc/vipwatch/vipwatch.yaml
+  vipwatch status                              from another terminal
+  vipwatch timeline --follow`,
+  )
+  .action(async (options: ObserveOptions) => {
+    const { observe } = await import('./observe.ts');
+    await observe(options, versionOfPackage(), output);
+  });
 
 program
   .command('replay')
