@@ -31,6 +31,7 @@ for argument in "$@"; do
   previous=$argument
 done
 
+[ -e "$launcher" ] || stop "$root/dist is not there yet: npm run build"
 [ -n "$observe" ] || exec "$node" "$root/dist/cli/main.js" "$@"
 command -v setpriv >/dev/null || stop 'setpriv is needed (Debian package util-linux)'
 

@@ -25,7 +25,8 @@ import { EXIT_AGAIN, MessageWriter } from './protocol.ts';
 const ROUND_MS = 40;
 const LOOP_MS = 200;
 const LOOK_MS = 100;
-const COUNT_MS = 250;
+/** A ring that overflowed is emptied in a busy round, which counts at once; counting is dear. */
+const COUNT_MS = 1000;
 const JOIN_MS = 5000;
 /** So many frames in one round mean a flood: take in and count without a pause. */
 const BUSY_FRAMES = 256;

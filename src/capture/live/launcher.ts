@@ -102,10 +102,18 @@ function startCapture(interfaceName: string, joinGroups: boolean): void {
   capture.on('error', () => ended(null));
 }
 
+/** With the captures first, so that whoever waits for us finds nothing left. */
 function end(status: number): void {
-  for (const capture of captures.values()) capture.kill('SIGKILL');
   rmSync(dirname(socketPath), { recursive: true, force: true });
-  process.exit(status);
+  const exitOnceAlone = () => {
+    if (captures.size === 0) process.exit(status);
+  };
+  for (const capture of captures.values()) {
+    capture.on('exit', exitOnceAlone);
+    capture.kill('SIGKILL');
+  }
+  setTimeout(() => process.exit(status), LAST_WORDS_MS);
+  exitOnceAlone();
 }
 
 /** In the ambient set, for it must reach the captures through `exec`. */

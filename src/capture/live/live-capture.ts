@@ -19,6 +19,10 @@ export interface LiveCaptureOptions {
   readonly remark: (text: string) => void;
 }
 
+const NOT_PERMITTED =
+  'nothing can be captured without the privilege CAP_NET_RAW. Start it as root (sudo vipwatch observe …), it becomes ' +
+  'another user by itself; or as a service with AmbientCapabilities=CAP_NET_RAW (packaging/vipwatch.service)';
+
 export class LiveCapture {
   readonly #options: LiveCaptureOptions;
   readonly #captures = new Map<string, SupervisedCapture>();
@@ -37,6 +41,7 @@ export class LiveCapture {
   async start(listener: CaptureListener): Promise<void> {
     const { interfaces, join, link, remark } = this.#options;
     if (!link.permitted) {
+      remark(NOT_PERMITTED);
       for (const name of interfaces) listener.sight(name, { seeing: false, reason: 'not-permitted' });
       return;
     }

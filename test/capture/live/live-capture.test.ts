@@ -59,6 +59,16 @@ describe.skipIf(!canMakeSegments())('a live capture', () => {
     expect(recorder.lastTick?.dropped).toBe(0);
   });
 
+  it('tells each frame of a burst with its own bytes, and none later than the tick after it', async () => {
+    await startSeeing();
+    await hears(0);
+    const burst = Array.from({ length: 100 }, (_, i) => advert(i + 1));
+    for (const frame of burst) segment.injectWithoutWaiting(frame);
+    await recorder.until(() => recorder.frames(advert(100)).length > 0);
+    expect(burst.map((frame) => recorder.frames(frame).length)).toEqual(burst.map(() => 1));
+    expectFramesBeforeLaterTicks();
+  });
+
   it('tells tagged and doubly tagged frames with their tags', async () => {
     await startSeeing();
     const single = tagged(advert(2), 100);
@@ -198,7 +208,10 @@ describe.skipIf(!canMakeSegments())('a live capture', () => {
     link.signal('va0', 'SIGCONT');
     await recorder.until(() => (recorder.lastTick?.dropped ?? 0) > 0);
     const dropped = recorder.lastTick?.dropped ?? 0;
-    expect(recorder.frames(advert(2)).length + dropped).toBe(30_000);
+    const together = recorder.frames(advert(2)).length + dropped;
+    // The kernel's own neighbour discovery may be among the lost.
+    expect(together).toBeGreaterThanOrEqual(30_000);
+    expect(together).toBeLessThan(30_100);
   });
 
   it('ends its capture processes when it stops', async () => {
