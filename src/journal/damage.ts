@@ -18,8 +18,12 @@ const WALKED_BYTES_MAX = 64 * 1024 * 1024;
 const SUFFIXES = ['', '-wal', '-shm', '-journal'];
 
 /** Nothing has been written to it yet, or its first transaction was cut off. */
-export function isNew(db: Database): boolean {
-  if (Number(db.pragma('page_count', { simple: true })) === 0) return true;
+export function isNew(db: Database, path: string): boolean {
+  if (Number(db.pragma('page_count', { simple: true })) === 0) {
+    // SQLite takes the stump of a page for nothing at all.
+    if (statSync(path).size > 0) throw damaged(path, 'it is cut off within its first page');
+    return true;
+  }
   return db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined && schemaVersion(db) === 0;
 }
 

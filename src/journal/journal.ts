@@ -510,7 +510,7 @@ function openChecked(
 ): Journal {
   const db = new Database(path, { timeout: 5_000 });
   try {
-    const begins = isNew(db);
+    const begins = isNew(db, path);
     if (begins) {
       db.pragma('auto_vacuum = INCREMENTAL');
       db.pragma(`application_id = ${APPLICATION_ID}`);
