@@ -52,7 +52,6 @@ const handlers: Handlers = {
     } finally {
       journal?.close();
       journal = null;
-      parentPort?.close();
     }
     return null;
   },

@@ -93,8 +93,8 @@ const DEFAULTS: Required<JournalOptions> = {
 const PRUNED_ROWS = 500;
 /** Pages given back to the system in one step, once more than a quarter of the file is free. */
 const VACUUMED_PAGES = 64;
-/** So many of the latest events are looked through for the VIPs that each virtual router listed last. */
-const VIP_EVENTS = 20_000;
+/** So many of the latest events are looked through for what may have led to an incident, and for who listed a VIP. */
+const RECENT_EVENTS = 10_000;
 
 export class Journal {
   /** a damaged file that stood in the way, and is now elsewhere */
@@ -358,12 +358,14 @@ export class Journal {
       )
       .all()
       .map((row): Incident => incidentFromRow(row));
+    const recent = lastSeq - RECENT_EVENTS;
     const leads = db
-      .prepare<[number], EventRow>(
+      .prepare<[number, number], EventRow>(
         `SELECT e.seq, ${EVENT_COLUMNS}, NULL AS incident FROM events e
-         WHERE NOT EXISTS (SELECT 1 FROM incident_events i WHERE i.seq = e.seq) ORDER BY e.seq DESC LIMIT ?`,
+         WHERE e.seq > ? AND NOT EXISTS (SELECT 1 FROM incident_events i WHERE i.seq = e.seq)
+         ORDER BY e.seq DESC LIMIT ?`,
       )
-      .all(LEADS_MAX)
+      .all(recent, LEADS_MAX)
       .reverse()
       .map((row): Lead => ({ ...eventFromRow(row).event, seq: row.seq }));
     const listing = db
@@ -371,7 +373,7 @@ export class Journal {
         `SELECT e.seq, ${EVENT_COLUMNS}, NULL AS incident FROM events e
          WHERE e.seq > ? AND subject LIKE 'vr:%' AND details LIKE '%"vips"%' ORDER BY e.seq`,
       )
-      .all(lastSeq - VIP_EVENTS);
+      .all(recent);
     const routers = new Map<string, string>();
     for (const row of listing) {
       for (const [vip, router] of routersByVip(eventFromRow(row).event)) {
@@ -510,7 +512,7 @@ function openChecked(
 ): Journal {
   const db = new Database(path, { timeout: 5_000 });
   try {
-    const begins = isNew(db);
+    const begins = isNew(db, path);
     if (begins) {
       db.pragma('auto_vacuum = INCREMENTAL');
       db.pragma(`application_id = ${APPLICATION_ID}`);
