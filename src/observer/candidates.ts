@@ -6,10 +6,9 @@
  * Limits: so many candidates as the observer allows (the oldest goes first), eight frames of each (the first seven
  * and the latest), eight sources and 64 VIPs to recognise it by, and claims kept for 16 candidates of one VIP.
  */
-import type { AdvertObservation, ClaimObservation, Segment } from '../observation.ts';
+import type { AdvertObservation, ClaimObservation } from '../observation.ts';
 import { type Instant, MS, SECOND } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
-import { addressKey } from './address-book.ts';
 import type { Slot } from './observer.ts';
 import type { Sight } from './sight.ts';
 import { ECHO_WITHIN_US, sameMeaning } from './speaker.ts';
@@ -59,7 +58,8 @@ export class SlotCandidates {
 
 export class Candidates {
   readonly #emptied: (slot: Slot) => void;
-  readonly #ofVip = new Map<string, Candidate[]>();
+  /** by VIP, on whichever segment; an array only where there are several */
+  readonly #ofVip = new Map<string, Candidate | Candidate[]>();
   /** oldest first, from `#head` on; those that are gone are passed over */
   #queue: Candidate[] = [];
   #head = 0;
@@ -110,7 +110,7 @@ export class Candidates {
   /** One more advert of it, which is no copy. */
   heard(candidate: Candidate, observation: AdvertObservation): void {
     const { slot, sources, vips } = candidate;
-    const { advert, at, segment } = observation;
+    const { advert, at } = observation;
     slot.candidates.heard(candidate, at);
     keep(candidate, observation);
     if (!sources.includes(advert.src) && sources.length < SOURCES_MAX) {
@@ -122,17 +122,20 @@ export class Candidates {
       if (slot.candidates.byVip.has(vip)) continue;
       vips.push(vip);
       slot.candidates.byVip.set(vip, candidate);
-      const key = addressKey(segment, vip);
-      const others = this.#ofVip.get(key);
-      if (others === undefined) this.#ofVip.set(key, [candidate]);
+      const others = this.#ofVip.get(vip);
+      if (others === undefined) this.#ofVip.set(vip, candidate);
+      else if (!Array.isArray(others)) this.#ofVip.set(vip, [others, candidate]);
       else if (others.length < CANDIDATES_OF_VIP_MAX) others.push(candidate);
     }
   }
 
   /** A claim of one of their VIPs. */
-  claimed(key: string, observation: ClaimObservation): void {
+  claimed(observation: ClaimObservation): void {
     if (this.size === 0) return;
-    for (const candidate of this.#ofVip.get(key) ?? []) keep(candidate, observation);
+    const found = this.#ofVip.get(observation.claim.address);
+    if (found === undefined) return;
+    for (const candidate of Array.isArray(found) ? found : [found])
+      if (candidate.slot.segment.name === observation.segment.name) keep(candidate, observation);
   }
 
   /** Forgets the one heard first longest ago. False: there is none. */
@@ -154,19 +157,19 @@ export class Candidates {
     for (const source of sources) slot.candidates.bySource.delete(source);
     for (const vip of vips) {
       slot.candidates.byVip.delete(vip);
-      this.#unlearn(slot.segment, vip, candidate);
+      this.#unlearn(vip, candidate);
     }
     this.#compact();
     if (slot.candidates.size === 0) this.#emptied(slot);
   }
 
-  #unlearn(segment: Segment, vip: string, candidate: Candidate): void {
-    const key = addressKey(segment, vip);
-    const others = this.#ofVip.get(key);
-    const place = others?.indexOf(candidate) ?? -1;
-    if (others === undefined || place === -1) return;
-    if (others.length === 1) this.#ofVip.delete(key);
-    else others.splice(place, 1);
+  #unlearn(vip: string, candidate: Candidate): void {
+    const others = this.#ofVip.get(vip);
+    if (others === candidate) this.#ofVip.delete(vip);
+    if (!Array.isArray(others)) return;
+    const rest = others.filter((other) => other !== candidate);
+    if (rest.length === 0) this.#ofVip.delete(vip);
+    else this.#ofVip.set(vip, rest);
   }
 
   #compact(): void {

@@ -440,7 +440,7 @@ export class Observer implements RouterServices {
     if (fromMac !== null)
       this.#vipMoved(segment, claim.address, fromMac, claim.mac, claim.form, routers ?? [], at);
     if (routers !== undefined) for (const router of [...routers]) router.claimed(claim, at);
-    this.#candidates.claimed(key, observation);
+    this.#candidates.claimed(observation);
   }
 
   #vipMoved(
