@@ -160,7 +160,11 @@ export function freshUs(speaker: Speaker): number {
 
 /** How long a frame may have been on its way when its sender heard the contrary. */
 export function graceUs(speaker: Speaker): number {
-  return Math.min(100 * MS, speaker.intervalUs / 4);
+  return graceOf(speaker.intervalUs);
+}
+
+export function graceOf(intervalUs: number): number {
+  return Math.min(100 * MS, intervalUs / 4);
 }
 
 type Rank = Pick<Speaker, 'priority' | 'rank'>;
@@ -214,6 +218,20 @@ export function checksumStyle(advert: Advert): 'pseudo-header' | 'message-only' 
     case 'unverifiable':
       return 'pseudo-header';
   }
+}
+
+/** The same frame twice, by a mirror port or to several unicast peers, comes within this much. */
+export const ECHO_WITHIN_US = SECOND;
+
+/** But for where they were sent to: unicast peers each get a copy. */
+export function sameMeaning(a: Advert, b: Advert): boolean {
+  if (a === b) return true;
+  return (
+    a.priority === b.priority &&
+    a.srcMac === b.srcMac &&
+    a.vips.length === b.vips.length &&
+    a.vips.every((vip, i) => vip === b.vips[i])
+  );
 }
 
 /** keepalived counts its adverts in the IPv4 ID, skipping 0 on the wrap: how many were sent since `before`. */
