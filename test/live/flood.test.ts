@@ -1,10 +1,9 @@
 /** Under a flood, a failover of a configured virtual router is told as in silence, and nothing else of it. */
 import { expect } from 'vitest';
-import { now } from '../../src/demo/node.ts';
 import { FLOODS, startFlood } from '../support/flood.ts';
 import { describeLive, live } from '../support/live.ts';
 import { expectAt } from '../support/live-observer.ts';
-import { pair, VIP, VRID } from '../support/pairs.ts';
+import { pair, startPair, VIP, VRID } from '../support/pairs.ts';
 
 const SECONDS = 14;
 const subject = `vr:eth0/ipv4/${VRID}`;
@@ -16,10 +15,7 @@ describeLive('a failover while strangers send', () => {
       { ...pair(), routers: [{ vrid: VRID, vips: [VIP] }] },
       async (stage) => {
         const { lab, observer } = stage;
-        const [lb1, lb2] = [lab.node('lb1'), lab.node('lb2')];
-        const began = now();
-        await Promise.all([lb1.start(), lb2.start()]);
-        await lb1.becomes('MASTER', { after: began });
+        const { lb1, lb2 } = await startPair(lab);
         await observer.event({ kind: 'master-seen', subject });
 
         const running = await startFlood(lab, flood, SECONDS);

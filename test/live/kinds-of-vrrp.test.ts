@@ -1,10 +1,9 @@
 /** One crash and one return each, in every manner in which keepalived speaks. */
 import { expect } from 'vitest';
 import type { LabNode } from '../../src/demo/node.ts';
-import { now } from '../../src/demo/node.ts';
 import { describeLive, live, type Stage } from '../support/live.ts';
-import { expectAt } from '../support/live-observer.ts';
-import { pair, VIP, VRID } from '../support/pairs.ts';
+import { expectAt, type ToldEvent } from '../support/live-observer.ts';
+import { pair, startPair, VIP, VRID } from '../support/pairs.ts';
 import { addVlanTrunk } from '../support/vlan-trunk.ts';
 
 const router = { vrid: VRID, vips: [VIP] };
@@ -51,21 +50,18 @@ describeLive('a crash and a return', { concurrent: true }, () => {
       routers: [{ ...router, unicast: true }],
     },
     async ({ lab, observer }) => {
-      const [lb1, lb2] = [lab.node('lb1'), lab.node('lb2')];
-      const began = now();
-      await Promise.all([lb1.start(), lb2.start()]);
-      await lb1.becomes('MASTER', { after: began });
+      const { lb1, lb2 } = await startPair(lab);
 
       const killed = await lb1.kill();
       const taken = await lb2.becomes('MASTER', { after: killed });
       const moved = await observer.event({ kind: 'failover', details: { cause: 'claim-only' } });
-      expect(moved.details).toMatchObject({ from: lb1.address, to: lb2.address, silenceMs: null });
+      expectMove(moved, lb1, lb2);
       expectAt(moved, taken);
 
       const returned = await lb1.start();
       const back = await lb1.becomes('MASTER', { after: returned });
       const movedBack = await observer.event({ kind: 'failover', details: { cause: 'claim-only' } });
-      expect(movedBack.details).toMatchObject({ from: lb2.address, to: lb1.address });
+      expectMove(movedBack, lb2, lb1);
       expectAt(movedBack, back);
       await observer.watches(3_000);
       await observer.nothingElse();
@@ -85,10 +81,10 @@ describeLive('a crash and a return', { concurrent: true }, () => {
       routers: vrids.map((vrid) => ({ vrid, vips: [vipOf(vrid)] })),
     },
     async ({ lab, observer }) => {
-      const [lb1, lb2] = [lab.node('lb1'), lab.node('lb2')];
-      const began = now();
-      await Promise.all([lb1.start(), lb2.start()]);
-      for (const vrid of vrids) await lb1.becomes('MASTER', { after: began, instance: `VI_${vrid}` });
+      const { lb1, lb2 } = await startPair(
+        lab,
+        vrids.map((vrid) => `VI_${vrid}`),
+      );
       for (const vrid of vrids)
         await observer.event({ kind: 'master-seen', subject: `vr:eth0/ipv4/${vrid}` });
 
@@ -105,17 +101,22 @@ describeLive('a crash and a return', { concurrent: true }, () => {
   );
 });
 
+/** Where claims are all that is heard, a node may be known by its MAC alone. */
+function expectMove({ details }: ToldEvent, from: LabNode, to: LabNode): void {
+  expect([from.address, from.host.mac]).toContain(details.from);
+  expect([to.address, to.host.mac]).toContain(details.to);
+  expect(details.silenceMs).toBe(null);
+}
+
 async function crashAndReturn(
   { lab, observer }: Stage,
   subject = `vr:eth0/ipv4/${VRID}`,
   addressOf: (node: LabNode) => string = (node) => node.address,
 ) {
-  const [lb1, lb2] = [lab.node('lb1'), lab.node('lb2')];
+  const { lb1, lb2, masters } = await startPair(lab);
   const [first, second] = [addressOf(lb1), addressOf(lb2)];
-  const began = now();
-  await Promise.all([lb1.start(), lb2.start()]);
-  const master = await lb1.becomes('MASTER', { after: began });
-  expectAt(await observer.event({ kind: 'master-seen', subject, details: { master: first } }), master);
+  const seen = await observer.event({ kind: 'master-seen', subject, details: { master: first } });
+  for (const master of masters) expectAt(seen, master);
 
   const killed = await lb1.kill();
   const taken = await lb2.becomes('MASTER', { after: killed });
@@ -130,6 +131,8 @@ async function crashAndReturn(
   expectAt(preemption, back);
 
   await observer.watches(3_000);
+  // On a busy machine a daemon may truly be late with an advert that is due every 0.1 s.
+  observer.allow({ kind: 'advert-gap', details: { lostBy: 'sender' } });
   await observer.nothingElse();
   return crash;
 }

@@ -1,11 +1,11 @@
 /** What the observer does not see, it neither invents nor forgets: its interface goes, it stands still, it is killed. */
 import { expect } from 'vitest';
 import type { Host } from '../../src/demo/host.ts';
-import { type LabNode, now } from '../../src/demo/node.ts';
+import { now } from '../../src/demo/node.ts';
 import { SECOND } from '../../src/time.ts';
 import { describeLive, live, type Stage } from '../support/live.ts';
 import { expectAt, timeOf } from '../support/live-observer.ts';
-import { pair, VIP, VRID } from '../support/pairs.ts';
+import { pair, type RunningPair, startPair, VIP, VRID } from '../support/pairs.ts';
 
 const watched = { ...pair(), routers: [{ vrid: VRID, vips: [VIP] }] };
 const subject = `vr:eth0/ipv4/${VRID}`;
@@ -93,13 +93,10 @@ describeLive('sight', { concurrent: true }, () => {
 
 const isMaster = ({ state }: { readonly state: string }) => state === 'MASTER';
 
-async function healthy({ lab, observer }: Stage): Promise<{ lb1: LabNode; lb2: LabNode }> {
-  const [lb1, lb2] = [lab.node('lb1'), lab.node('lb2')];
-  const began = now();
-  await Promise.all([lb1.start(), lb2.start()]);
-  await lb1.becomes('MASTER', { after: began });
-  await observer.event({ kind: 'master-seen', subject, details: { master: lb1.address } });
-  return { lb1, lb2 };
+async function healthy({ lab, observer }: Stage): Promise<RunningPair> {
+  const pair = await startPair(lab);
+  await observer.event({ kind: 'master-seen', subject, details: { master: pair.lb1.address } });
+  return pair;
 }
 
 async function flap(
