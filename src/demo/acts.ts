@@ -43,8 +43,9 @@ export const ACTS: readonly Act[] = [
     deed: 'lb1, lb2: systemctl start keepalived',
     remark: 'a backup listens for three intervals before it takes over',
     async play({ lb1, lb2, clients }) {
-      const at = now();
-      await Promise.all([lb1.start(), lb2.start()]);
+      // One after the other: lb2 would wait only a fifth of a second longer.
+      const at = await lb1.start();
+      await lb2.start();
       await clients.answeredBy('lb1', at);
     },
     told: [/lb1 is master/],

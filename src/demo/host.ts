@@ -54,6 +54,24 @@ export class Host {
     return (this.#spec.addresses[0] ?? '').split('/')[0] ?? '';
   }
 
+  /** What IPv6 makes of the MAC (RFC 4291, appendix A): the source of VRRP over IPv6. */
+  get linkLocal(): string {
+    const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = this.mac
+      .split(':')
+      .map((part) => Number.parseInt(part, 16));
+    const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
+    return `fe80::${groups.map((group) => group.toString(16)).join(':')}`;
+  }
+
+  /** What runs in here now. */
+  async pids(): Promise<readonly number[]> {
+    const pids = await run('ip', ['netns', 'pids', this.namespace]);
+    return pids
+      .split('\n')
+      .filter((pid) => pid !== '')
+      .map(Number);
+  }
+
   /** What runs `command` in here: to be given to `spawn`, or shown. */
   command(command: readonly string[]): readonly [string, ...string[]] {
     return ['ip', 'netns', 'exec', this.namespace, ...command];

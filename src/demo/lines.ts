@@ -27,7 +27,6 @@ export class Lines {
   readonly all: string[] = [];
   readonly #waiters = new Set<Waiter>();
   readonly #listeners: ((line: string) => void)[] = [];
-  #partial = '';
   #ended: string | null = null;
 
   constructor(name: string) {
@@ -75,24 +74,34 @@ export class Lines {
     this.#listeners.push(listener);
   }
 
-  /** Text as it comes, cut anywhere. */
-  push(text: string): void {
-    const lines = (this.#partial + text).split('\n');
-    this.#partial = lines.pop() ?? '';
-    for (const line of lines) {
-      this.all.push(line);
-      for (const listener of this.#listeners) listener(line);
-      for (const waiter of [...this.#waiters]) waiter.take(line);
-    }
+  /** Takes text as it comes, cut anywhere; one for each channel, so that they do not cut each other's lines. */
+  channel(): { push(text: string): void; end(): void } {
+    let partial = '';
+    return {
+      push: (text) => {
+        const lines = (partial + text).split('\n');
+        partial = lines.pop() ?? '';
+        for (const line of lines) this.#add(line);
+      },
+      end: () => {
+        if (partial !== '') this.#add(partial);
+        partial = '';
+      },
+    };
   }
 
   /** No more lines will come: whoever waits, waits in vain. */
   end(why: string): void {
-    if (this.#partial !== '') this.push('\n');
     this.#ended = why;
     for (const waiter of [...this.#waiters]) {
       waiter.fail(new Error(`${this.name}: ${why}. Its last lines:\n${this.#last()}`));
     }
+  }
+
+  #add(line: string): void {
+    this.all.push(line);
+    for (const listener of this.#listeners) listener(line);
+    for (const waiter of [...this.#waiters]) waiter.take(line);
   }
 
   #last(): string {
@@ -105,7 +114,8 @@ export class Lines {
 export function linesOfProcess(name: string, child: ChildProcess): Lines {
   const lines = new Lines(name);
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => lines.push(text));
+    const channel = lines.channel();
+    stream?.setEncoding('utf8').on('data', channel.push).once('end', channel.end);
   }
   child.once('close', () => lines.end('it has ended'));
   return lines;
@@ -114,6 +124,7 @@ export function linesOfProcess(name: string, child: ChildProcess): Lines {
 /** Follows a file that exists and is only ever appended to. */
 export class FollowedFile {
   readonly lines: Lines;
+  readonly #channel: ReturnType<Lines['channel']>;
   readonly #descriptor: number;
   readonly #watcher: FSWatcher;
   readonly #decoder = new TextDecoder();
@@ -122,6 +133,7 @@ export class FollowedFile {
 
   constructor(name: string, path: string) {
     this.lines = new Lines(name);
+    this.#channel = this.lines.channel();
     this.#descriptor = openSync(path, 'r');
     this.#watcher = watch(path, { persistent: false }, () => this.#read());
     this.#read();
@@ -141,6 +153,6 @@ export class FollowedFile {
     const bytes = new Uint8Array(length);
     const read = readSync(this.#descriptor, bytes, 0, length, this.#at);
     this.#at += read;
-    this.lines.push(this.#decoder.decode(bytes.subarray(0, read), { stream: true }));
+    this.#channel.push(this.#decoder.decode(bytes.subarray(0, read), { stream: true }));
   }
 }

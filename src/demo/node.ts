@@ -5,7 +5,7 @@
  * return the time of the deed, in microseconds since the epoch, and, where keepalived is to do something, come back
  * when it has. What they wait for has a limit, and the error says what keepalived said instead.
  */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Instant, instantFromUs } from '../time.ts';
 import type { Host, HostProcess } from './host.ts';
@@ -140,6 +140,8 @@ export class LabNode {
     process.kill(this.#vrrpPid(), 'SIGKILL');
     child.kill('SIGKILL');
     await exitOf(child, this.name);
+    // As a boot empties /run: keepalived will not start while a process of such a number is there, be it a zombie.
+    for (const pidFile of ['keepalived.pid', 'vrrp.pid']) rmSync(this.#file(pidFile), { force: true });
     return at;
   }
 

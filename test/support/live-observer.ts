@@ -1,0 +1,273 @@
+/**
+ * Runs the real `vipwatch observe` in a lab and collects what it tells, one event a line.
+ *
+ * `event` awaits an event and marks it as expected; `nothingElse` ends the observer and fails for every other one of
+ * severity warning or worse. Times are compared with what the daemons' notify scripts and the injected faults say.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { HostProcess } from '../../src/demo/host.ts';
+import type { Lab } from '../../src/demo/lab.ts';
+import { linesOfProcess } from '../../src/demo/lines.ts';
+import type { LabNode } from '../../src/demo/node.ts';
+import type { Installation } from '../../src/demo/staging.ts';
+import type { Phase, Severity } from '../../src/events.ts';
+import { type Instant, instantFromUs } from '../../src/time.ts';
+
+/** What the observer is told of the segment. */
+export interface Watching {
+  readonly routers: readonly {
+    readonly vrid: number;
+    readonly vips: readonly string[];
+    readonly unicast?: boolean;
+  }[];
+  /** `eth0` */
+  readonly interface?: string;
+}
+
+/** A line of `--format jsonl`. */
+export interface ToldEvent {
+  readonly seq: number;
+  readonly id: string;
+  readonly time: string;
+  readonly detectedAt: string;
+  readonly kind: string;
+  readonly phase: Phase;
+  readonly severity: Severity;
+  readonly cluster: string | null;
+  readonly subject: string;
+  readonly summary: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly beginId: string | null;
+}
+
+export interface Wanted {
+  readonly kind: string;
+  readonly phase?: Phase;
+  readonly subject?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Long past every deadline of the rules, on a machine with other work. */
+const TOLD_WITHIN_MS = 30_000;
+const ENDS_WITHIN_MS = 10_000;
+
+export class LiveObserver {
+  readonly #lab: Lab;
+  readonly #installation: Installation;
+  readonly #interface: string;
+  readonly #configuration: string;
+  readonly #events: ToldEvent[] = [];
+  readonly #expected = new Set<string>();
+  readonly #said: string[] = [];
+  readonly #waiters = new Set<() => void>();
+  #process: HostProcess | null = null;
+
+  constructor(lab: Lab, watching: Watching, installation: Installation) {
+    this.#lab = lab;
+    this.#installation = installation;
+    this.#interface = watching.interface ?? 'eth0';
+    this.#configuration = writeConfiguration(lab, watching);
+  }
+
+  /** Everything told so far, by all its runs. */
+  get events(): readonly ToldEvent[] {
+    return this.#events;
+  }
+
+  /** Comes back when it has told that it observes. */
+  async start(): Promise<void> {
+    const { node, main } = this.#installation;
+    const child = this.#lab.observer.spawn([
+      ...[node, main, 'observe', '-c', this.#configuration],
+      ...['-i', this.#interface, '--format', 'jsonl'],
+    ]);
+    this.#process = child;
+    const before = this.#events.length;
+    linesOfProcess('vipwatch observe', child).onLine((line) => this.#take(line));
+    child.once('close', (status, signal) => {
+      if (this.#process === child) this.#process = null;
+      this.#said.push(`(ended: ${signal ?? `exit status ${status}`})`);
+    });
+    await this.#first((event) => event.kind === 'observer-started', 'observer-started', before);
+  }
+
+  /** The first event of this kind that no one has awaited yet. */
+  async event(wanted: Wanted): Promise<ToldEvent> {
+    const found = await this.#first(
+      (event) => !this.#expected.has(event.id) && isWanted(event, wanted),
+      JSON.stringify(wanted),
+      0,
+    );
+    this.#expected.add(found.id);
+    return found;
+  }
+
+  /** Such events may come, and need not. */
+  allow(wanted: Wanted): void {
+    for (const event of this.#events) if (isWanted(event, wanted)) this.#expected.add(event.id);
+  }
+
+  /** Time in which something wrong could be told: nothing happens, so nothing else can be awaited. */
+  async watches(ms: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  /** Ends it as systemd would; everything that was known is told by then. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  /** Nothing is flushed, nobody says farewell: all of its processes at once. */
+  async killNine(): Promise<void> {
+    for (const pid of await this.#pids()) process.kill(pid, 'SIGKILL');
+    await this.#ended();
+  }
+
+  /** All of its processes, or the one that judges, stand still. */
+  async freeze(which: 'all' | 'main'): Promise<void> {
+    for (const pid of await this.#pids(which)) process.kill(pid, 'SIGSTOP');
+  }
+
+  async thaw(which: 'all' | 'main'): Promise<void> {
+    for (const pid of await this.#pids(which)) process.kill(pid, 'SIGCONT');
+  }
+
+  /** A command about what it wrote down, as a person would give it. */
+  async ask(command: readonly string[]): Promise<string> {
+    const { node, main } = this.#installation;
+    return this.#lab.observer.run(node, [main, ...command, '-c', this.#configuration]);
+  }
+
+  /** Ends the observer; whatever was told as a warning or worse, and not awaited, is a failure. */
+  async nothingElse(): Promise<void> {
+    if (this.#process !== null) await this.stop();
+    const unexpected = this.#events.filter(
+      ({ id, severity }) => severity !== 'info' && !this.#expected.has(id),
+    );
+    expect(unexpected.map(line)).toEqual([]);
+    // Each event once, in the journal's order, whatever happened to the process.
+    expect(this.#events.map(({ seq }) => seq)).toEqual(this.#events.map((_, i) => i + 1));
+    expect(new Set(this.#events.map(({ id }) => id)).size).toBe(this.#events.length);
+  }
+
+  #take(text: string): void {
+    if (!text.startsWith('{')) {
+      this.#said.push(text);
+      return;
+    }
+    this.#events.push(JSON.parse(text));
+    for (const look of [...this.#waiters]) look();
+  }
+
+  #first(select: (event: ToldEvent) => boolean, what: string, from: number): Promise<ToldEvent> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = this.#events.slice(from).find(select);
+        if (found === undefined) return;
+        this.#waiters.delete(look);
+        clearTimeout(timer);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        this.#waiters.delete(look);
+        const told = [...this.#events.map(line), ...this.#said].map((text) => `  ${text}`).join('\n');
+        reject(new Error(`not told within ${TOLD_WITHIN_MS} ms: ${what}. What was told and said:\n${told}`));
+      }, TOLD_WITHIN_MS);
+      this.#waiters.add(look);
+      look();
+    });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    this.#process?.kill(signal);
+    await this.#ended();
+  }
+
+  #ended(): Promise<void> {
+    const child = this.#process;
+    if (child === null) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`vipwatch observe has not ended within ${ENDS_WITHIN_MS} ms`)),
+        ENDS_WITHIN_MS,
+      );
+      child.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Nothing else runs where it runs. */
+  async #pids(which: 'all' | 'main' = 'all'): Promise<readonly number[]> {
+    const all = await this.#lab.observer.pids();
+    if (which === 'all') return all;
+    const parents = all.map((pid) => ({ pid, name: commandLine(pid), parent: commandLine(parentOf(pid)) }));
+    const main = parents.filter(({ name, parent }) => /launcher/.test(parent) && !/capture/.test(name));
+    if (main.length !== 1) throw new Error(`which is main? ${JSON.stringify(parents)}`);
+    return main.map(({ pid }) => pid);
+  }
+}
+
+/** Time of an event in the clock of the lab. */
+export function timeOf({ time }: ToldEvent): Instant {
+  return instantFromUs(Date.parse(`${time.slice(0, 19)}Z`) * 1_000 + Number(time.slice(20, 26)));
+}
+
+/** Notify scripts are started after the frame was sent, and take their time on a busy machine. */
+const SCRIPT_LATE_US = 750_000;
+const EARLIER_US = 20_000;
+
+/** The event happened when the daemon says that it took that state. */
+export function expectAt(event: ToldEvent, truth: { readonly at: Instant }): void {
+  const late = truth.at - timeOf(event);
+  expect(late, `${line(event)}: the notify script ran ${late} µs after it`).toBeGreaterThan(-EARLIER_US);
+  expect(late, `${line(event)}: the notify script ran ${late} µs after it`).toBeLessThan(SCRIPT_LATE_US);
+}
+
+export function addressesOf(node: LabNode): readonly string[] {
+  return [node.address, node.host.linkLocal];
+}
+
+function writeConfiguration(lab: Lab, { routers }: Watching): string {
+  const list = (values: readonly string[]) => `[${values.map((value) => JSON.stringify(value)).join(', ')}]`;
+  const names = list(lab.nodes.map(({ name }) => name));
+  const file = join(lab.folder, 'vipwatch.yaml');
+  const lines = [
+    'cluster: lab',
+    'nodes:',
+    ...lab.nodes.map((node) => `  - {name: ${node.name}, addresses: ${list(addressesOf(node))}}`),
+    'virtualRouters:',
+    ...routers.map(
+      ({ vrid, vips, unicast }) =>
+        `  - {vrid: ${vrid}, vips: ${list(vips)}, nodes: ${names}, unicast: ${unicast === true}}`,
+    ),
+    `journal: {path: ${join(lab.writableFolder('state'), 'journal.db')}}`,
+    `control: {path: ${join(lab.writableFolder('run'), 'control.sock')}}`,
+  ];
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return file;
+}
+
+function isWanted(event: ToldEvent, { kind, phase, subject, details }: Wanted): boolean {
+  return (
+    event.kind === kind &&
+    (phase === undefined || event.phase === phase) &&
+    (subject === undefined || event.subject === subject) &&
+    Object.entries(details ?? {}).every(([name, value]) => event.details[name] === value)
+  );
+}
+
+function line({ time, severity, phase, kind, subject, summary }: ToldEvent): string {
+  return `${time} ${severity} ${kind} ${phase} ${subject}: ${summary}`;
+}
+
+function commandLine(pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}

@@ -1,0 +1,47 @@
+/**
+ * A live test: a lab of its own, `vipwatch observe` on it, and at the end everything gone, passed or not.
+ *
+ * Tests of one file may run at the same time: labs do not know each other.
+ */
+import { describe, inject, it } from 'vitest';
+import { Lab, type LabSpec } from '../../src/demo/lab.ts';
+import { LiveObserver, type Watching } from './live-observer.ts';
+
+/** For a whole test: start, takeovers of some seconds, a stop, all on a machine that is busy with the others. */
+const LIMIT_MS = 150_000;
+
+/** Skipped, with one line by the set-up, where live tests cannot run. */
+export const describeLive = describe.skipIf(inject('live').impossible !== null);
+
+export interface Stage {
+  readonly lab: Lab;
+  readonly observer: LiveObserver;
+}
+
+export interface LiveSpec extends LabSpec, Watching {
+  /** before the observer starts */
+  readonly prepare?: (lab: Lab) => Promise<void>;
+}
+
+export function live(
+  title: string,
+  spec: LiveSpec,
+  body: (stage: Stage) => Promise<unknown>,
+  limitMs = LIMIT_MS,
+): void {
+  it(
+    title,
+    async () => {
+      const lab = await Lab.create({ programs: inject('live').programs, ...spec });
+      try {
+        await spec.prepare?.(lab);
+        const observer = new LiveObserver(lab, spec, inject('live').installation);
+        await observer.start();
+        await body({ lab, observer });
+      } finally {
+        await lab.destroy();
+      }
+    },
+    limitMs,
+  );
+}
