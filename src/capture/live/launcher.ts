@@ -33,6 +33,7 @@ const CAPTURE = fileURLToPath(new URL('./capture-process.js', import.meta.url));
 const CAPTURE_FLAGS = ['--max-semi-space-size=1'];
 const CAP_NET_RAW = 13;
 const LAST_WORDS_MS = 250;
+const LAST_CAPTURES_MS = 500;
 
 const socketPath = join(
   mkdtempSync(join(process.env.RUNTIME_DIRECTORY ?? process.env.XDG_RUNTIME_DIR ?? tmpdir(), 'capture-')),
@@ -112,7 +113,7 @@ function end(status: number): void {
     capture.on('exit', exitOnceAlone);
     capture.kill('SIGKILL');
   }
-  setTimeout(() => process.exit(status), LAST_WORDS_MS);
+  setTimeout(() => process.exit(status), LAST_CAPTURES_MS);
   exitOnceAlone();
 }
 
