@@ -244,7 +244,7 @@ export class Journal {
   prune(now: Instant): boolean {
     const removed = this.#db.transaction(() => this.#pruneEvents(now) + this.#pruneSamples(now)).immediate();
     const pages = Number(this.#db.pragma('page_count', { simple: true }));
-    const isSparse = Number(this.#db.pragma('freelist_count', { simple: true })) > Math.max(256, pages / 4);
+    const isSparse = Number(this.#db.pragma('freelist_count', { simple: true })) > Math.max(64, pages / 4);
     if (isSparse) this.#db.pragma(`incremental_vacuum(${VACUUMED_PAGES})`);
     return removed >= PRUNED_ROWS || isSparse;
   }

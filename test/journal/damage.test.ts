@@ -1,19 +1,17 @@
 /** Files cut off anywhere and with wrong bytes anywhere: the journal opens, and nothing is silently missing. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Journal } from '../../src/journal/journal.ts';
 import { event, randomEvents, sample } from '../support/journal-events.ts';
 import { Random } from '../support/random.ts';
+import { fastTempFolder } from '../support/temp-folder.ts';
 
-/** In memory where there is such a place: these tests open some thousand files. */
-const base = readdirSync('/dev').includes('shm') ? '/dev/shm' : tmpdir();
-const origin = mkdtempSync(join(base, 'vipwatch-damage-'));
+const origin = fastTempFolder('damage');
 let folder: string;
 let path: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(base, 'vipwatch-damage-'));
+  folder = fastTempFolder('damage');
   path = join(folder, 'journal.db');
 });
 afterEach(() => rmSync(folder, { recursive: true }));

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { SetAside } from '../../src/journal/journal.ts';
 import { JournalReader } from '../../src/journal/journal-reader.ts';
 import type { JournalWriter } from '../../src/journal/journal-writer.ts';
 import type { JournalledEvent } from '../../src/timeline/journalled-event.ts';
@@ -122,6 +123,40 @@ describe('a journal writer', () => {
     await open(path);
     await expect(open(path)).rejects.toMatchObject({ name: 'JournalError', code: 'locked' });
     await expect(open(folder)).rejects.toMatchObject({ code: 'not-a-journal' });
+  });
+
+  it('sets aside a file that turns out to be damaged, and goes on with the numbers', async () => {
+    const writer = await open(path);
+    const { told, until } = listen(writer);
+    const aside: SetAside[] = [];
+    writer.onSetAside((one) => aside.push(one));
+    for (let from = 0; from < 16_000; from += 1_000) {
+      writer.append(
+        Array.from({ length: 1_000 }, (_, i) => event(from + i)),
+        [],
+        at(from),
+      );
+      await until(from + 1_000);
+    }
+    // By another process: to open and close the file in this one would drop the writer's locks.
+    for (const file of [path, `${path}-wal`])
+      execFileSync(
+        'dd',
+        ['if=/dev/urandom', `of=${file}`, 'bs=4096', 'seek=20', 'count=600', 'conv=notrunc'],
+        {
+          stdio: 'ignore',
+        },
+      );
+    const reading = (async () => {
+      for await (const { seq } of writer.query({ order: 'time' })) expect(seq).toBeGreaterThan(0);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'damaged' });
+    expect(aside).toMatchObject([{ path: expect.stringContaining('journal.db.damaged-') }]);
+    const next = event(17_000);
+    writer.append([next], [], at(17_000));
+    await until(16_001);
+    expect(told.at(-1)).toMatchObject({ seq: 16_001, isDurable: true, event: next });
+    expect((await writer.eventsAfter(0, 9)).map(({ seq }) => seq)).toEqual([16_001]);
   });
 
   it('goes on with another thread where one died, and says everything again', async () => {

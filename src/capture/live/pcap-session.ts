@@ -7,7 +7,7 @@
  * own pace, which empties the ring whatever the socket's state.
  *
  * Immediate mode (TPACKET_V2), decided by measurement: its ring has a fixed slot for each frame, of which 16 MiB
- * hold about 9,500, whenever they come. Block mode (V3) packs a flood tighter, but retires a block of 256 KiB at
+ * hold about 10,000, whenever they come. Block mode (V3) packs a flood tighter, but retires a block of 256 KiB at
  * every timeout, however empty: at 255 adverts a second a ring of 16 MiB is full after 64 timeouts, thus after 1.3
  * s of a stopped process at 20 ms each, and frames show up that much later than they came.
  *
