@@ -15,6 +15,7 @@ import type {
   SightObservation,
 } from '../observation.ts';
 import type { Sample } from '../samples.ts';
+import type { RouterState } from '../state.ts';
 import { type Instant, MS } from '../time.ts';
 import type { Advert, Family } from '../wire/packet.ts';
 import { AddressBook, addressKey } from './address-book.ts';
@@ -26,6 +27,7 @@ import { type DeadlineOwner, Deadlines } from './deadlines.ts';
 import { Absence, ClaimedRouters, RogueSpeakers } from './expectations.ts';
 import { InvalidAdverts } from './invalid-adverts.ts';
 import { OwnEvents } from './own-events.ts';
+import { routerState } from './present.ts';
 import { RateLimit } from './rate-limit.ts';
 import {
   captureOf,
@@ -159,6 +161,20 @@ export class Observer implements RouterServices {
   /** The samples made since the last call. */
   takeSamples(): readonly Sample[] {
     return this.#samples?.take() ?? [];
+  }
+
+  /** The present, as of the latest observation: every virtual router that was heard. */
+  state(): readonly RouterState[] {
+    return [...this.routers()].flatMap((router) => {
+      const { identity } = router;
+      const nodeOf = (address: string) => this.#nodeName(identity, address);
+      const state = routerState(
+        router,
+        { foreign: this.foreign(identity.configured), nodeOf },
+        this.timeline.now,
+      );
+      return state === null ? [] : [state];
+    });
   }
 
   /** Every virtual router that exists. */

@@ -30,6 +30,7 @@ import {
   latenessUs,
   MUTED_MAX_US,
   newSpeaker,
+  noteJitter,
   outranks,
   rejectedFields,
   type Speaker,
@@ -147,6 +148,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   /** since when it has a master, be it one after another */
   get speakingSince(): Instant {
     return this.#speakingSince;
+  }
+
+  /** when the master's reign began; when it was lost, where it is */
+  get since(): Instant {
+    return this.#lost?.begin.time ?? this.#masterSince;
   }
 
   get isLost(): boolean {
@@ -456,8 +462,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     }
     speaker.ipId = ipId;
     if (speaker.runStart !== null && at > speaker.lastAt) {
-      const late = Math.abs(gapUs - speaker.intervalUs);
-      if (late > speaker.jitterUs) speaker.jitterUs = late;
+      noteJitter(speaker, at, Math.abs(gapUs - speaker.intervalUs));
     }
   }
 
