@@ -3,7 +3,7 @@
  *
  * A write-ahead log survives `kill -9` and power cuts by itself; what is looked for here is what disks, copies and
  * editors do. The check at the start must not keep anybody from watching: up to 64 MB every page is walked through
- * (some 0.1 s); of a larger file only what tells most for least, its size, its layout and the ends of its tables. A
+ * (a third of a second); of a larger file only what tells most for least, its size, its layout and the ends of its tables. A
  * wrong page in the middle of a large file shows when it is read or written, and the journal is set aside then.
  */
 import { closeSync, existsSync, openSync, readSync, renameSync, statSync } from 'node:fs';
@@ -18,8 +18,12 @@ const WALKED_BYTES_MAX = 64 * 1024 * 1024;
 const SUFFIXES = ['', '-wal', '-shm', '-journal'];
 
 /** Nothing has been written to it yet, or its first transaction was cut off. */
-export function isNew(db: Database): boolean {
-  if (Number(db.pragma('page_count', { simple: true })) === 0) return true;
+export function isNew(db: Database, path: string): boolean {
+  if (Number(db.pragma('page_count', { simple: true })) === 0) {
+    // SQLite takes the stump of a page for nothing at all.
+    if (statSync(path).size > 0) throw damaged(path, 'it is cut off within its first page');
+    return true;
+  }
   return db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined && schemaVersion(db) === 0;
 }
 

@@ -16,6 +16,8 @@ import { EVENT_COLUMNS, type EventRow, eventFromRow, sampleFromRow, severityOf }
 /** Rows looked at for one page: a few milliseconds. */
 const PAGE_ROWS = 2_000;
 
+const STORY_EVENTS_MAX = 10_000;
+
 /** Where the next page begins. */
 export interface Position {
   readonly seq: number;
@@ -32,6 +34,12 @@ export interface JournalledIncident extends Incident {
   /** the time of its last event; null as long as it is not over */
   readonly ended: Instant | null;
   readonly eventCount: number;
+}
+
+export interface IncidentStory {
+  readonly incident: JournalledIncident;
+  /** at most its first 10,000; `eventCount` says how many there are */
+  readonly events: readonly JournalledEvent[];
 }
 
 export interface JournalledSample {
@@ -147,16 +155,15 @@ export class JournalQueries {
   }
 
   /** With its events as they became known; null where there is none such. */
-  incident(
-    which: number | 'last',
-  ): { readonly incident: JournalledIncident; readonly events: readonly JournalledEvent[] } | null {
+  incident(which: number | 'last'): IncidentStory | null {
     const row =
       which === 'last'
         ? this.#get<IncidentRow>(`${SELECT_INCIDENTS} ORDER BY n.id DESC LIMIT 1`, this.aliveAt() ?? 0)
         : this.#get<IncidentRow>(`${SELECT_INCIDENTS} WHERE n.id = ?`, this.aliveAt() ?? 0, which);
     if (row === undefined) return null;
     const events = this.#all<EventRow>(
-      `${SELECT_EVENTS} WHERE e.seq IN (SELECT seq FROM incident_events WHERE incident = ?) ORDER BY e.seq`,
+      `${SELECT_EVENTS} WHERE e.seq IN (SELECT seq FROM incident_events WHERE incident = ?)
+       ORDER BY e.seq LIMIT ${STORY_EVENTS_MAX}`,
       row.id,
     );
     return { incident: incidentFromRow(row), events: events.map(eventFromRow) };

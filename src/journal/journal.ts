@@ -62,6 +62,16 @@ export interface PreviousRun {
   readonly until: Instant | null;
 }
 
+/** What the caller knows of the file from having it open before. */
+export interface KnownBefore {
+  /** if another file must begin, it goes on after this */
+  readonly lastSeq: number;
+  /** it must: this is what was found wrong with it */
+  readonly damage: string | null;
+}
+
+const NOTHING_KNOWN: KnownBefore = { lastSeq: 0, damage: null };
+
 /** What a reader's cursor counts. */
 export type Stream = 'events' | 'samples';
 
@@ -83,8 +93,8 @@ const DEFAULTS: Required<JournalOptions> = {
 const PRUNED_ROWS = 500;
 /** Pages given back to the system in one step, once more than a quarter of the file is free. */
 const VACUUMED_PAGES = 64;
-/** So many of the latest events are looked through for the VIPs that each virtual router listed last. */
-const VIP_EVENTS = 20_000;
+/** So many of the latest events are looked through for what may have led to an incident, and for who listed a VIP. */
+const RECENT_EVENTS = 10_000;
 
 export class Journal {
   /** a damaged file that stood in the way, and is now elsewhere */
@@ -100,11 +110,11 @@ export class Journal {
   #isKnown = true;
 
   /** Creates what is missing. Throws a `JournalError` where there can be no journal, `locked` where one is written. */
-  static open(path: string, options: JournalOptions = {}): Journal {
+  static open(path: string, options: JournalOptions = {}, known: KnownBefore = NOTHING_KNOWN): Journal {
     makePlace(path);
     const lock = WriterLock.take(path);
     try {
-      return openSound(path, lock, options);
+      return openSound(path, lock, options, known);
     } catch (error) {
       const fault = journalErrorFrom(error, path);
       if (fault instanceof JournalError && fault.code === 'not-a-journal') lock.withdraw();
@@ -234,7 +244,7 @@ export class Journal {
   prune(now: Instant): boolean {
     const removed = this.#db.transaction(() => this.#pruneEvents(now) + this.#pruneSamples(now)).immediate();
     const pages = Number(this.#db.pragma('page_count', { simple: true }));
-    const isSparse = Number(this.#db.pragma('freelist_count', { simple: true })) > Math.max(256, pages / 4);
+    const isSparse = Number(this.#db.pragma('freelist_count', { simple: true })) > Math.max(64, pages / 4);
     if (isSparse) this.#db.pragma(`incremental_vacuum(${VACUUMED_PAGES})`);
     return removed >= PRUNED_ROWS || isSparse;
   }
@@ -348,12 +358,14 @@ export class Journal {
       )
       .all()
       .map((row): Incident => incidentFromRow(row));
+    const recent = lastSeq - RECENT_EVENTS;
     const leads = db
-      .prepare<[number], EventRow>(
+      .prepare<[number, number], EventRow>(
         `SELECT e.seq, ${EVENT_COLUMNS}, NULL AS incident FROM events e
-         WHERE NOT EXISTS (SELECT 1 FROM incident_events i WHERE i.seq = e.seq) ORDER BY e.seq DESC LIMIT ?`,
+         WHERE e.seq > ? AND NOT EXISTS (SELECT 1 FROM incident_events i WHERE i.seq = e.seq)
+         ORDER BY e.seq DESC LIMIT ?`,
       )
-      .all(LEADS_MAX)
+      .all(recent, LEADS_MAX)
       .reverse()
       .map((row): Lead => ({ ...eventFromRow(row).event, seq: row.seq }));
     const listing = db
@@ -361,7 +373,7 @@ export class Journal {
         `SELECT e.seq, ${EVENT_COLUMNS}, NULL AS incident FROM events e
          WHERE e.seq > ? AND subject LIKE 'vr:%' AND details LIKE '%"vips"%' ORDER BY e.seq`,
       )
-      .all(lastSeq - VIP_EVENTS);
+      .all(recent);
     const routers = new Map<string, string>();
     for (const row of listing) {
       for (const [vip, router] of routersByVip(eventFromRow(row).event)) {
@@ -466,9 +478,10 @@ function makePlace(path: string): void {
   }
 }
 
-function openSound(path: string, lock: WriterLock, options: JournalOptions): Journal {
+function openSound(path: string, lock: WriterLock, options: JournalOptions, known: KnownBefore): Journal {
+  let damage = known.damage;
   try {
-    return openChecked(path, lock, options, null);
+    if (damage === null) return openChecked(path, lock, options, null, known.lastSeq);
   } catch (error) {
     const fault = journalErrorFrom(error, path);
     // Permissions have been checked: who is now refused to write reads a wrong byte of the header.
@@ -482,11 +495,12 @@ function openSound(path: string, lock: WriterLock, options: JournalOptions): Jou
         { cause: error },
       );
     }
-    const lastSeq = lastSeqOf(path);
-    const aside = { path: setAside(path, instantFromUs(Date.now() * MS)), reason: fault.message };
-    makePlace(path);
-    return openChecked(path, lock, options, aside, lastSeq);
+    damage = fault.message;
   }
+  const lastSeq = Math.max(known.lastSeq, lastSeqOf(path));
+  const aside = { path: setAside(path, instantFromUs(Date.now() * MS)), reason: damage };
+  makePlace(path);
+  return openChecked(path, lock, options, aside, lastSeq);
 }
 
 function openChecked(
@@ -494,11 +508,11 @@ function openChecked(
   lock: WriterLock,
   options: JournalOptions,
   aside: SetAside | null,
-  lastSeq = 0,
+  lastSeq: number,
 ): Journal {
   const db = new Database(path, { timeout: 5_000 });
   try {
-    const begins = isNew(db);
+    const begins = isNew(db, path);
     if (begins) {
       db.pragma('auto_vacuum = INCREMENTAL');
       db.pragma(`application_id = ${APPLICATION_ID}`);
@@ -510,7 +524,7 @@ function openChecked(
     const isBusy = db.pragma('wal_checkpoint(TRUNCATE)', { simple: true });
     if (!begins) checkSound(db, path, isBusy === 0);
     migrate(db);
-    if (lastSeq > 0) db.prepare("INSERT INTO sqlite_sequence VALUES ('events', ?)").run(lastSeq);
+    if (begins && lastSeq > 0) db.prepare("INSERT INTO sqlite_sequence VALUES ('events', ?)").run(lastSeq);
     return new Journal(db, lock, options, aside);
   } catch (error) {
     db.close();

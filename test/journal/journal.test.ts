@@ -1,16 +1,6 @@
 /** What the journal promises: order, durability, idempotence, cursors, retention, clear refusals. */
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -21,12 +11,13 @@ import { MIGRATIONS, migrate, schemaVersion } from '../../src/journal/schema.ts'
 import { IncidentFold } from '../../src/timeline/incidents.ts';
 import { at, begin, end, event, randomEvents, sample } from '../support/journal-events.ts';
 import { Random } from '../support/random.ts';
+import { fastTempFolder } from '../support/temp-folder.ts';
 
 let folder: string;
 let path: string;
 let opened: Journal[];
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'vipwatch-journal-'));
+  folder = fastTempFolder('journal');
   path = join(folder, 'state/journal.db');
   opened = [];
 });
