@@ -12,9 +12,11 @@ export interface RouterState {
   readonly vrid: number;
   readonly vips: readonly string[];
   readonly state: 'held' | 'lost' | 'split';
-  /** the present holder, or the last one where it is lost */
+  /** the present holder, or the last one where it is lost; in a split-brain the other one stands in `others` */
   readonly master: SpeakerState;
-  /** other speakers heard since the observer began, most recent first (at most 8) */
+  /** the capture cannot see: this is how it was */
+  readonly blind: boolean;
+  /** other speakers known since the observer began, most recently heard first (at most 8) */
   readonly others: readonly SpeakerState[];
   /** when the present holder's reign began, as far as was seen; when it was lost, where it is */
   readonly since: Instant;
@@ -27,8 +29,10 @@ export interface SpeakerState {
   readonly priority: number;
   readonly version: number;
   readonly intervalMs: number;
+  readonly speaking: boolean;
+  /** after a restart, until it is heard: the last sign of life of the run before */
   readonly lastAdvertAt: Instant;
-  /** worst deviation from the interval, and adverts known to be missing, over the last minute or so */
+  /** worst deviation from the interval, and adverts known to be missing, over the last one to two minutes */
   readonly jitterMs: number;
   readonly missed: number;
 }

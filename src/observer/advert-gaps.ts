@@ -1,7 +1,7 @@
 /** Near misses: the master was silent for 1.75 intervals or more, and nobody took over. */
 import { type Instant, msFromUs, SECOND } from '../time.ts';
 import type { RouterView } from './router-view.ts';
-import { advertsBetween, type Speaker } from './speaker.ts';
+import { advertsBetween, noteMissed, type Speaker } from './speaker.ts';
 
 const ONE_A_US = 60 * SECOND;
 
@@ -36,7 +36,7 @@ export class AdvertGaps {
     const gapUs = at - previously.at;
     if (gapUs < 1.75 * previously.intervalUs || this.#router.sight.blindUs(previously.at, at) > 0) return;
     const missed = missedAdverts(previously, master.ipId, gapUs);
-    if (missed !== null) master.missed += missed;
+    if (missed !== null) noteMissed(master, at, missed);
     if (at - this.#toldAt < ONE_A_US) {
       this.#suppressed++;
       return;

@@ -28,15 +28,23 @@ export class Collisions {
     this.#services = services;
   }
 
-  /** An advert was heard where more than one virtual router, or none that exists, uses the VRID. */
-  heard(slot: Slot, router: VirtualRouter, advert: Advert, at: Instant): void {
+  /** A virtual router was heard whose VRID others use too. */
+  heard(slot: Slot, at: Instant): void {
+    this.#of(slot).heard(at);
+  }
+
+  /** A source heard only once used the VRID of a virtual router. */
+  stranger(slot: Slot, advert: Advert, at: Instant): void {
+    this.#of(slot).stranger(advert, at);
+  }
+
+  #of(slot: Slot): Collision {
     let collision = this.#bySlot.get(slot.key);
     if (collision === undefined) {
-      if (!slot.routers.some((other) => other.exists)) return;
       collision = new Collision(slot, this.#services);
       this.#bySlot.set(slot.key, collision);
     }
-    collision.heard(router, advert, at);
+    return collision;
   }
 
   /** A collision that is open since before a restart. */
@@ -78,12 +86,14 @@ class Collision implements DeadlineOwner {
     this.#services.ensure(this, at + STRANGERS_WITHIN_US);
   }
 
-  heard(router: VirtualRouter, advert: Advert, at: Instant): void {
-    if (!router.exists) {
-      this.#strangers.push({ at, source: advert.src, vip: advert.vips[0] ?? '' });
-      if (this.#strangers.length > STRANGERS_MIN) this.#strangers.shift();
-    }
+  heard(at: Instant): void {
     if (this.#condition === null) this.#mayBegin(at);
+  }
+
+  stranger(advert: Advert, at: Instant): void {
+    this.#strangers.push({ at, source: advert.src, vip: advert.vips[0] ?? '' });
+    if (this.#strangers.length > STRANGERS_MIN) this.#strangers.shift();
+    this.heard(at);
   }
 
   /** Ends the condition when nobody but the first virtual router is left. */

@@ -15,16 +15,19 @@ import type {
   SightObservation,
 } from '../observation.ts';
 import type { Sample } from '../samples.ts';
-import type { Instant } from '../time.ts';
+import type { RouterState } from '../state.ts';
+import { type Instant, MS } from '../time.ts';
 import type { Advert, Family } from '../wire/packet.ts';
 import { AddressBook, addressKey } from './address-book.ts';
 import { addressRank, familyOf } from './addresses.ts';
+import { type Candidate, Candidates, firstHeard, isCopy, SlotCandidates } from './candidates.ts';
 import { Collisions } from './collisions.ts';
 import { DEFAULT_CONFIGURATION, type ObserverConfiguration, type Thresholds } from './configuration.ts';
 import { type DeadlineOwner, Deadlines } from './deadlines.ts';
 import { Absence, ClaimedRouters, RogueSpeakers } from './expectations.ts';
 import { InvalidAdverts } from './invalid-adverts.ts';
 import { OwnEvents } from './own-events.ts';
+import { routerState } from './present.ts';
 import { RateLimit } from './rate-limit.ts';
 import {
   captureOf,
@@ -38,7 +41,7 @@ import type { Telling } from './router-view.ts';
 import { SampleTaker } from './sample-taker.ts';
 import type { Companions, ConfiguredRouter, RouterIdentity, RouterServices } from './services.ts';
 import { Sight } from './sight.ts';
-import { graceUs, type Speaker, silenceLimitUs } from './speaker.ts';
+import { graceOf, graceUs, type Speaker, silenceLimitUs } from './speaker.ts';
 import { summarize } from './summaries.ts';
 import { type Draft, Timeline } from './timeline.ts';
 import { VirtualRouter } from './virtual-router.ts';
@@ -71,6 +74,7 @@ export interface Slot {
   readonly family: Family;
   readonly vrid: number;
   readonly routers: VirtualRouter[];
+  readonly candidates: SlotCandidates;
 }
 
 interface Voice {
@@ -94,7 +98,7 @@ export class Observer implements RouterServices {
   /** the last voice under each VRID: nearly always the one looked for */
   readonly #lastVoices: (Voice | null)[] = new Array(256).fill(null);
   readonly #routersOfVip = new Map<string, VirtualRouter[]>();
-  readonly #book = new AddressBook();
+  readonly #book = new AddressBook((key) => this.#routersOfVip.has(key));
   readonly #own: OwnEvents;
   #restored: RestoredFacts | null;
   readonly #collisions: Collisions;
@@ -106,8 +110,7 @@ export class Observer implements RouterServices {
   readonly #newSources = new RateLimit(NEW_SOURCES_A_MINUTE, SPEAKERS_MAX);
   readonly #vipMoves = new RateLimit(VIP_MOVES_A_MINUTE, SPEAKERS_MAX);
   readonly #otherMoves = new RateLimit(OTHER_MOVES_A_MINUTE, SPEAKERS_MAX);
-  /** virtual routers heard once, oldest first */
-  readonly #candidates = new Set<VirtualRouter>();
+  readonly #candidates = new Candidates((slot) => this.#dropEmpty(slot));
   #speakerCount = 0;
   #ordinals = 0;
   #started = false;
@@ -158,6 +161,20 @@ export class Observer implements RouterServices {
   /** The samples made since the last call. */
   takeSamples(): readonly Sample[] {
     return this.#samples?.take() ?? [];
+  }
+
+  /** The present, as of the latest observation: every virtual router that was heard. */
+  state(): readonly RouterState[] {
+    return [...this.routers()].flatMap((router) => {
+      const { identity } = router;
+      const nodeOf = (address: string) => this.#nodeName(identity, address);
+      const state = routerState(
+        router,
+        { foreign: this.foreign(identity.configured), nodeOf },
+        this.timeline.now,
+      );
+      return state === null ? [] : [state];
+    });
   }
 
   /** Every virtual router that exists. */
@@ -221,7 +238,7 @@ export class Observer implements RouterServices {
     const [first] = recalled.speakers;
     if (capture === null || first === undefined) return null;
     const segment = this.#segment(recalled.segment, capture);
-    const slot = this.#slotFor(segment, first.advert, recalled.lastAdvertAt);
+    const slot = this.#slotFor(segment, first.advert);
     return this.#newRouter(slot, first.advert, recalled.since);
   }
 
@@ -339,9 +356,9 @@ export class Observer implements RouterServices {
       this.#invalidAdvert(observation);
       return;
     }
-    const slot = this.#slotFor(segment, advert, at);
-    const router = this.#routerOf(slot, advert, at);
-    if (!router.hear(observation)) return;
+    const slot = this.#slotFor(segment, advert);
+    const router = this.#routerOf(slot, advert, at) ?? this.#candidate(slot, observation);
+    if (router === null || !router.hear(observation)) return;
     for (const other of slot.routers) if (other !== router) other.rejected(at);
     const speaker = router.speakers.get(advert.src);
     if (speaker !== undefined) {
@@ -349,15 +366,69 @@ export class Observer implements RouterServices {
       this.#rogues.heard(router, speaker, at);
     }
     this.#mayGoOnHere(router, advert, at);
-    if (slot.routers.length > 1) this.#collisions.heard(slot, router, advert, at);
+    if (slot.routers.length + slot.candidates.size > 1) this.#collisions.heard(slot, at);
+  }
+
+  /** An advert of no virtual router: one comes into existence when its source is heard for the second time. */
+  #candidate(slot: Slot, observation: AdvertObservation): VirtualRouter | null {
+    const { advert, at } = observation;
+    const candidates = this.#candidates;
+    const known = candidates.find(slot, this.#sight(slot.segment.capture), advert, at);
+    if (known !== null && isCopy(known, observation)) return null;
+    for (const router of slot.routers) router.rejected(at);
+    if (known === null) {
+      if (this.#makeRoom()) candidates.add(observation, slot);
+      else this.#dropEmpty(slot);
+    } else {
+      const firstAt = firstHeard(known, advert.src);
+      const again = firstAt !== null && at - firstAt >= graceOf(advert.intervalMs * MS);
+      if (again && this.#mayExist(slot, at)) return this.#promote(known);
+      candidates.heard(known, observation);
+    }
+    if (slot.routers.length > 0) this.#collisions.stranger(slot, advert, at);
+    return null;
+  }
+
+  /** All that was heard of it is heard by the virtual router that it is. */
+  #promote(candidate: Candidate): VirtualRouter | null {
+    const { slot, heard, firstAt } = candidate;
+    const first = heard.find((observation) => observation.kind === 'advert');
+    if (first === undefined) return null;
+    const others = slot.routers.map((router) => router.lastAdvertAt);
+    const router = this.#newRouter(slot, first.advert, firstAt);
+    this.#candidates.remove(candidate);
+    router.rejected(Math.max(slot.candidates.rejectedAt(candidate), ...others) as Instant);
+    for (const observation of heard) {
+      if (observation.kind === 'advert') router.hear(observation);
+      else router.claimed(observation.claim, observation.at);
+    }
+    router.comeIntoExistence();
+    return router;
+  }
+
+  /** Room for one more speaker. False: there is none, and nobody who was heard only once to forget. */
+  #makeRoom(): boolean {
+    if (this.#speakerCount + this.#candidates.size < SPEAKERS_MAX) return true;
+    return this.#candidates.removeOldest();
+  }
+
+  #dropEmpty(slot: Slot): void {
+    if (slot.routers.length === 0 && slot.candidates.size === 0) this.#slots.delete(slot.key);
+  }
+
+  /** Whether one more virtual router may be told apart on its VRID now. */
+  #mayExist(slot: Slot, at: Instant): boolean {
+    const others = slot.routers.length;
+    if (others === 0) return true;
+    return others < ROUTERS_OF_VRID_MAX && this.newSource(slot.segment, at) > 0;
   }
 
   #invalidAdvert(observation: AdvertObservation): void {
     const { advert, at, segment } = observation;
     const { family, vrid, src, vips } = advert;
     const group = groupOf(advert);
-    for (const router of this.#slots.get(slotKey(segment, family, vrid, group))?.routers ?? [])
-      router.rejected(at);
+    const slot = this.#slots.get(slotKey(segment, family, vrid, group));
+    if (slot !== undefined) this.#rejected(slot, at);
     const told = this.#invalid.heard(observation);
     if (told === null) return;
     const configured = this.configuredFor(segment, vrid, vips, true);
@@ -375,15 +446,17 @@ export class Observer implements RouterServices {
     );
   }
 
-  #claim({ claim, at, segment }: ClaimObservation): void {
+  #claim(observation: ClaimObservation): void {
+    const { claim, at, segment } = observation;
     this.#frame(segment, at);
     this.#sight(segment.capture).heardTalk(claim.family);
     const key = addressKey(segment, claim.address);
     const routers = this.#routersOfVip.get(key);
-    const fromMac = this.#book.claimed(segment, claim, (other) => this.#routersOfVip.has(other));
+    const fromMac = this.#book.claimed(segment, claim);
     if (fromMac !== null)
       this.#vipMoved(segment, claim.address, fromMac, claim.mac, claim.form, routers ?? [], at);
     if (routers !== undefined) for (const router of [...routers]) router.claimed(claim, at);
+    this.#candidates.claimed(observation);
   }
 
   #vipMoved(
@@ -420,7 +493,13 @@ export class Observer implements RouterServices {
   #carp({ carp, at, segment }: CarpObservation): void {
     this.#frame(segment, at);
     const slot = this.#slots.get(slotKey(segment, carp.family, carp.vhid, ''));
-    if (slot !== undefined) for (const router of slot.routers) router.rejected(at);
+    if (slot !== undefined) this.#rejected(slot, at);
+  }
+
+  /** All that use the VRID dropped something, and were muted by it. */
+  #rejected(slot: Slot, at: Instant): void {
+    for (const router of slot.routers) router.rejected(at);
+    slot.candidates.heard(null, at);
   }
 
   /** Any frame at all: the capture works. */
@@ -471,30 +550,30 @@ export class Observer implements RouterServices {
 
   // which virtual router
 
-  #slotFor(segment: Segment, advert: Advert, at: Instant): Slot {
+  #slotFor(segment: Segment, advert: Advert): Slot {
     const { family, vrid } = advert;
     const key = slotKey(segment, family, vrid, groupOf(advert));
-    for (const router of [...(this.#slots.get(key)?.routers ?? [])])
-      if (router.isStale(at)) this.forgotten(router);
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      slot = { key, segment, family, vrid, routers: [] };
+      slot = { key, segment, family, vrid, routers: [], candidates: new SlotCandidates() };
       this.#slots.set(key, slot);
     }
     return slot;
   }
 
-  #routerOf(slot: Slot, advert: Advert, at: Instant): VirtualRouter {
-    let home: VirtualRouter | undefined;
-    for (const router of slot.routers) {
-      if (router.speakers.has(advert.src)) return router;
-      if ((home === undefined || (!home.exists && router.exists)) && router.shares(advert.vips))
-        home = router;
+  /** The virtual router that an advert belongs to; null: none that exists. */
+  #routerOf(slot: Slot, advert: Advert, at: Instant): VirtualRouter | null {
+    for (const router of slot.routers) if (router.speakers.has(advert.src)) return router;
+    if (slot.candidates.size > 0) {
+      const sight = this.#sight(slot.segment.capture);
+      if (this.#candidates.ofSource(slot, sight, advert, at) !== null) return null;
     }
-    if (home !== undefined) return home;
+    for (const router of slot.routers) if (router.shares(advert.vips)) return router;
     const [only] = slot.routers;
-    if (advert.vips.length === 0 && only !== undefined && slot.routers.length === 1) return only;
-    return this.#newRouter(slot, advert, at);
+    const alone = slot.routers.length === 1 && slot.candidates.size === 0;
+    if (advert.vips.length === 0 && only !== undefined && alone) return only;
+    const configured = this.configuredFor(slot.segment, slot.vrid, advert.vips, false);
+    return configured === null ? null : this.#newRouter(slot, advert, at);
   }
 
   #newRouter(slot: Slot, advert: Advert, at: Instant): VirtualRouter {
@@ -682,10 +761,12 @@ export class Observer implements RouterServices {
   }
 
   speakerMet(router: VirtualRouter, speaker: Speaker): void {
+    const hasRoom = this.#makeRoom() || router.speakers.size === 1;
     this.#speakerCount++;
-    if (!router.exists) this.#candidates.add(router);
     if (router.speakers.size > SPEAKERS_OF_ROUTER_MAX) this.#forgetSpeakerOf(router, speaker);
-    if (this.#speakerCount > SPEAKERS_MAX) this.#forgetSomeSpeaker(router, speaker);
+    if (hasRoom) return;
+    router.forgetSpeaker(speaker, this.timeline.now);
+    this.#speakerCount--;
   }
 
   vipLearned(router: VirtualRouter, vip: string): void {
@@ -695,25 +776,17 @@ export class Observer implements RouterServices {
     else routers.push(router);
   }
 
-  mayExist(router: VirtualRouter, at: Instant): boolean {
-    const others = this.slotOf(router)?.routers.filter((other) => other.exists).length ?? 0;
-    if (others === 0) return true;
-    return others < ROUTERS_OF_VRID_MAX && this.newSource(router.identity.segment, at) > 0;
-  }
-
   cameIntoExistence(router: VirtualRouter): void {
     const slot = this.slotOf(router);
-    this.#candidates.delete(router);
     if (slot !== undefined) router.identity.subject = this.#subjectFor(slot, router.identity, router.vips);
   }
 
   forgotten(router: VirtualRouter): void {
     const slot = this.slotOf(router);
     if (slot === undefined || !slot.routers.includes(router)) return;
-    this.#candidates.delete(router);
     slot.routers.splice(slot.routers.indexOf(router), 1);
     for (const each of slot.routers) each.alone = slot.routers.length === 1;
-    if (slot.routers.length === 0) this.#slots.delete(slot.key);
+    this.#dropEmpty(slot);
     this.#speakerCount -= router.speakers.size;
     for (const vip of router.vips) {
       const key = addressKey(router.identity.segment, vip);
@@ -723,21 +796,6 @@ export class Observer implements RouterServices {
     }
     this.#collisions.forgotten(slot);
     router.retire();
-  }
-
-  /** Who was heard once goes, the oldest first; where there is none, whoever came last is not remembered. */
-  #forgetSomeSpeaker(home: VirtualRouter, newcomer: Speaker): void {
-    for (const candidate of this.#candidates) {
-      if (candidate === home) continue;
-      this.forgotten(candidate);
-      return;
-    }
-    if (home.speakers.size === 1) {
-      this.forgotten(home);
-      return;
-    }
-    home.forgetSpeaker(newcomer, this.timeline.now);
-    this.#speakerCount--;
   }
 
   /** Forgets the speaker with the fewest adverts, then the oldest; never the master or a configured node. */

@@ -197,6 +197,8 @@ export class Rivalries {
   forgotten(speaker: Speaker): void {
     for (const other of this.#router.speakers.values())
       if (other.rivalry?.winner === speaker) other.rivalry = null;
+    for (const pair of this.#rejectingVips)
+      if (pair.split('|').includes(speaker.address)) this.#rejectingVips.delete(pair);
   }
 
   /** When the next overlap is known or split-brain over; Infinity for none. */

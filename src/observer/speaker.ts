@@ -68,6 +68,15 @@ export interface Speaker {
   /** worst deviation from the interval and adverts known to be missing, since the last sample */
   jitterUs: number;
   missed: number;
+  /** the same for the present: since the minute began, and in the minute before that */
+  readonly recently: Rhythm;
+  readonly before: Rhythm;
+  minuteFrom: Instant;
+}
+
+export interface Rhythm {
+  jitterUs: number;
+  missed: number;
 }
 
 export interface Repelled {
@@ -122,7 +131,47 @@ export function newSpeaker(advert: Advert, at: Instant): Speaker {
     priorityKnown: true,
     jitterUs: 0,
     missed: 0,
+    recently: { jitterUs: 0, missed: 0 },
+    before: { jitterUs: 0, missed: 0 },
+    minuteFrom: at,
   };
+}
+
+/** An advert came so much off the interval. */
+export function noteJitter(speaker: Speaker, at: Instant, us: number): void {
+  if (at - speaker.minuteFrom >= MINUTE_US) turnMinute(speaker, at);
+  if (us > speaker.jitterUs) speaker.jitterUs = us;
+  if (us > speaker.recently.jitterUs) speaker.recently.jitterUs = us;
+}
+
+export function noteMissed(speaker: Speaker, at: Instant, missed: number): void {
+  if (at - speaker.minuteFrom >= MINUTE_US) turnMinute(speaker, at);
+  speaker.missed += missed;
+  speaker.recently.missed += missed;
+}
+
+/** What was noted within the last one to two minutes. */
+export function rhythm(speaker: Speaker, at: Instant): Rhythm {
+  const age = at - speaker.minuteFrom;
+  const { recently, before } = speaker;
+  if (age >= 2 * MINUTE_US) return { jitterUs: 0, missed: 0 };
+  if (age >= MINUTE_US) return { ...recently };
+  return {
+    jitterUs: Math.max(recently.jitterUs, before.jitterUs),
+    missed: recently.missed + before.missed,
+  };
+}
+
+const MINUTE_US = 60 * SECOND;
+
+function turnMinute(speaker: Speaker, at: Instant): void {
+  const { recently, before } = speaker;
+  const adjoins = at - speaker.minuteFrom < 2 * MINUTE_US;
+  before.jitterUs = adjoins ? recently.jitterUs : 0;
+  before.missed = adjoins ? recently.missed : 0;
+  recently.jitterUs = 0;
+  recently.missed = 0;
+  speaker.minuteFrom = at;
 }
 
 /** The largest Skew_Time any backup may add: 1 s in v2 (RFC 3768 section 6.1), 1 interval in v3 (RFC 9568 section 6.1). */
@@ -160,7 +209,11 @@ export function freshUs(speaker: Speaker): number {
 
 /** How long a frame may have been on its way when its sender heard the contrary. */
 export function graceUs(speaker: Speaker): number {
-  return Math.min(100 * MS, speaker.intervalUs / 4);
+  return graceOf(speaker.intervalUs);
+}
+
+export function graceOf(intervalUs: number): number {
+  return Math.min(100 * MS, intervalUs / 4);
 }
 
 type Rank = Pick<Speaker, 'priority' | 'rank'>;
@@ -214,6 +267,20 @@ export function checksumStyle(advert: Advert): 'pseudo-header' | 'message-only' 
     case 'unverifiable':
       return 'pseudo-header';
   }
+}
+
+/** The same frame twice, by a mirror port or to several unicast peers, comes within this much. */
+export const ECHO_WITHIN_US = SECOND;
+
+/** But for where they were sent to: unicast peers each get a copy. */
+export function sameMeaning(a: Advert, b: Advert): boolean {
+  if (a === b) return true;
+  return (
+    a.priority === b.priority &&
+    a.srcMac === b.srcMac &&
+    a.vips.length === b.vips.length &&
+    a.vips.every((vip, i) => vip === b.vips[i])
+  );
 }
 
 /** keepalived counts its adverts in the IPv4 ID, skipping 0 on the wrap: how many were sent since `before`. */

@@ -102,7 +102,7 @@ const SENTENCES: Sentences = {
       : `${d.otherMac} claims the VIP that ${name(d.holder)} (${d.holderMac}) holds`,
   'capture-degraded': (d, _name, phase) =>
     phase === 'end'
-      ? `capture on ${d.segment} sees again after ${span(d.durationMs ?? 0)}`
+      ? `capture on ${d.segment} sees again after ${span(d.durationMs ?? 0)}${framesLost(d.dropped)}`
       : `capture on ${d.segment} is degraded: ${d.reason}${framesLost(d.dropped)}`,
   'observer-started': (d) => {
     if (d.blindMs === undefined) return `observer ${d.release} started`;

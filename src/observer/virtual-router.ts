@@ -7,7 +7,7 @@
 import type { DetailsOf, EventKind, EventOf, TimelineEvent } from '../events.ts';
 import type { AdvertObservation } from '../observation.ts';
 import { type Instant, MS, msFromUs, SECOND } from '../time.ts';
-import { type Advert, type Claim, isVirtualRouterMac } from '../wire/packet.ts';
+import { type Claim, isVirtualRouterMac } from '../wire/packet.ts';
 import { AdvertGaps, type Previously } from './advert-gaps.ts';
 import type { DeadlineOwner } from './deadlines.ts';
 import { Flapping } from './flapping.ts';
@@ -21,6 +21,7 @@ import type { Sight } from './sight.ts';
 import { SourceWatch } from './source-watch.ts';
 import {
   advertsBetween,
+  ECHO_WITHIN_US,
   freshUs,
   givenUpUs,
   graceUs,
@@ -29,9 +30,11 @@ import {
   latenessUs,
   MUTED_MAX_US,
   newSpeaker,
+  noteJitter,
   outranks,
   rejectedFields,
   type Speaker,
+  sameMeaning,
   silenceLimitUs,
   yieldedUs,
 } from './speaker.ts';
@@ -40,10 +43,10 @@ import { darkMs, failoverCause, isSuccessor, type Takeover } from './takeover.ts
 import { type Condition, type Draft, endDetails, resumed } from './timeline.ts';
 import { VipWatch } from './vip-watch.ts';
 
-/** The same frame twice, by a mirror port or to several unicast peers, comes within this much. */
-const ECHO_WITHIN_US = SECOND;
 /** So many adverts of a speaker are held against copies of them. */
 const RECENT_MAX = 4;
+/** VIPs by which its adverts and claims are recognised; one advert holds at most 255. */
+const VIPS_MAX = 1_024;
 /** Two priority 0 within this much: keepalived went to FAULT. */
 const FAULT_PAIR_US = 5 * MS;
 
@@ -147,6 +150,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     return this.#speakingSince;
   }
 
+  /** when the master's reign began; when it was lost, where it is */
+  get since(): Instant {
+    return this.#lost?.begin.time ?? this.#masterSince;
+  }
+
   get isLost(): boolean {
     return this.#lost !== null;
   }
@@ -231,20 +239,27 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#flapping.abandon(now);
   }
 
+  /** One of its speakers was heard twice: what was held back until now is told. */
+  comeIntoExistence(): void {
+    this.exists = true;
+    const provisional = this.identity.subject;
+    this.#services.cameIntoExistence(this);
+    const { subject } = this.identity;
+    for (const draft of this.#heldBack) {
+      if (draft.subject === provisional) draft.subject = subject;
+      this.#services.timeline.publish(draft);
+    }
+    this.#heldBack = [];
+    // before that it had no deadlines: what would have been known meanwhile is known now
+    if (this.#takeoverDue() <= this.#services.timeline.now) this.#failover(this.#services.timeline.now);
+  }
+
   forgetSpeaker(speaker: Speaker, at: Instant): void {
     this.speakers.delete(speaker.address);
     if (this.#takeover?.newcomer === speaker) this.#takeover = null;
     this.#rivalries.forgotten(speaker);
     this.#settings.forgotten(at);
     this.#settle();
-  }
-
-  /** It was heard once, and not again in time: as if never. */
-  isStale(at: Instant): boolean {
-    if (this.exists) return false;
-    for (const speaker of this.speakers.values())
-      if (at - this.heardAt(speaker) <= silenceLimitUs(speaker)) return false;
-    return true;
   }
 
   /** Whether an advert for these VIPs is this virtual router's. */
@@ -289,8 +304,6 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       this.lastAdvertAt = at;
       return false;
     } else {
-      const heardTwice = !this.exists && at - speaker.firstAt >= graceUs(speaker);
-      if (heardTwice && this.#services.mayExist(this, at)) this.#comeIntoExistence();
       previously = this.#whatWasKnown(speaker, at);
       this.#enter(speaker, observation);
       this.#count(speaker, at, at - speaker.lastAt, ipId);
@@ -449,8 +462,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     }
     speaker.ipId = ipId;
     if (speaker.runStart !== null && at > speaker.lastAt) {
-      const late = Math.abs(gapUs - speaker.intervalUs);
-      if (late > speaker.jitterUs) speaker.jitterUs = late;
+      noteJitter(speaker, at, Math.abs(gapUs - speaker.intervalUs));
     }
   }
 
@@ -910,23 +922,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     else this.#heldBack.push(draft as unknown as Draft);
   }
 
-  #comeIntoExistence(): void {
-    this.exists = true;
-    const provisional = this.identity.subject;
-    this.#services.cameIntoExistence(this);
-    const { subject } = this.identity;
-    for (const draft of this.#heldBack) {
-      if (draft.subject === provisional) draft.subject = subject;
-      this.#services.timeline.publish(draft);
-    }
-    this.#heldBack = [];
-    // before that it had no deadlines: what would have been known meanwhile is known now
-    if (this.#takeoverDue() <= this.#services.timeline.now) this.#failover(this.#services.timeline.now);
-  }
-
   #learnVips(speaker: Speaker, at: Instant): void {
     for (const vip of speaker.advert.vips) {
-      if (this.vips.has(vip)) continue;
+      if (this.vips.has(vip) || this.vips.size >= VIPS_MAX) continue;
       this.vips.add(vip);
       this.#claims.learned(vip, at);
       this.#services.vipLearned(this, vip);
@@ -961,15 +959,4 @@ function countCopies(speaker: Speaker, at: Instant): void {
 /** keepalived numbers its adverts: this one was sent a little before that one. */
 function isOlder(ipId: number, than: number): boolean {
   return ipId !== than && advertsBetween(ipId, than) <= RECENT_MAX;
-}
-
-/** But for where they were sent to: unicast peers each get a copy. */
-function sameMeaning(a: Advert, b: Advert): boolean {
-  if (a === b) return true;
-  return (
-    a.priority === b.priority &&
-    a.srcMac === b.srcMac &&
-    a.vips.length === b.vips.length &&
-    a.vips.every((vip, i) => vip === b.vips[i])
-  );
 }

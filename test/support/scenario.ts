@@ -13,7 +13,7 @@
  *   invalid a 3 problem=ttl-not-255       an advert that every receiver drops
  *   carp 3..20                            a CARP speaker on the same number, one a second
  *   talk 3                                somebody's ordinary ARP request
- *   blind 3 reason=link-down | sight 9    the capture cannot see; it sees again
+ *   blind 3 reason=link-down | sight 9    the capture cannot see (`dropped=7`, `since=2`); it sees again
  *   clock 14.5                            time passes
  *   run 0 | stop 20                       the observer begins to watch, or stops
  *   restart 30 since=20 [killed] [blind]  it was away from 20 on (frames in between are lost), and goes on with what
@@ -208,6 +208,7 @@ class Scenario {
             seeing: verb === 'sight',
             reason: settings.reason ?? 'unknown',
             dropped: settings.dropped === undefined ? null : Number(settings.dropped),
+            ...(settings.since === undefined ? {} : { since: us(Number(settings.since)) }),
           },
         ];
       case 'run':
