@@ -26,7 +26,8 @@ export function* configLines(routers: readonly HeardRouter[], source: string): G
   }
   yield "# With this list, other people's virtual routers on the segment never rise above `info`: take out what is not yours.";
   yield 'clusters:';
-  for (const [i, cluster] of clustersOf(routers).entries()) yield* clusterLines(cluster, i + 1);
+  const written = new Set<string>();
+  for (const [i, cluster] of clustersOf(routers).entries()) yield* clusterLines(cluster, i + 1, written);
   yield '';
   yield '# Where the timeline is kept, and for how long. Without a path: $STATE_DIRECTORY, /var/lib/vipwatch or';
   yield '# ~/.local/state/vipwatch, the first that may be written to.';
@@ -49,7 +50,12 @@ interface HeardCluster {
   readonly nodes: readonly (readonly string[])[];
 }
 
-function* clusterLines({ routers, nodes }: HeardCluster, number: number): Generator<string> {
+/** `written`: the VRIDs of each segment and family that a configuration holds already. */
+function* clusterLines(
+  { routers, nodes }: HeardCluster,
+  number: number,
+  written: Set<string>,
+): Generator<string> {
   const nameOf = (address: string) =>
     `node${number}${LETTERS[nodes.findIndex((addresses) => addresses.includes(address))] ?? 'x'}`;
   yield '  # -> What people call this cluster: it stands in every event.';
@@ -65,11 +71,11 @@ function* clusterLines({ routers, nodes }: HeardCluster, number: number): Genera
     yield '      # -> Only this one was heard, as backups are silent. Add the others, or vipwatch takes them for strangers:';
     yield '      #- {name: HOST, addresses: [ADDRESS]}';
   }
-  yield '    virtualRouters:';
-  const written = new Set<string>();
+  const keyOf = ({ segment, family, vrid }: HeardRouter) => `${segment} ${family} ${vrid}`;
+  yield `    virtualRouters:${routers.every((router) => written.has(keyOf(router))) ? ' []' : ''}`;
   for (const router of routers) {
-    const { segment, family, vrid, vips, speakers } = router;
-    const key = `${segment} ${family} ${vrid}`;
+    const { segment, vrid, vips, speakers } = router;
+    const key = keyOf(router);
     const off = written.has(key) ? '#' : ' ';
     if (off === '#')
       yield '      # A second virtual router on the same VRID: one of the two needs another virtual_router_id.';

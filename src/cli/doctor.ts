@@ -68,7 +68,7 @@ async function* checks(options: DoctorOptions, output: Output): AsyncGenerator<C
   const status = daemon.found === null ? null : await daemon.found.status();
   yield status === null
     ? warn(
-        `no daemon to ask: ${daemon.why.join('; ')}`,
+        daemon.why.join('; '),
         'start vipwatch observe, and run this again: what is heard can only be checked with it',
       )
     : ok(`the daemon on ${status.host} answers (vipwatch ${status.release})`);

@@ -8,6 +8,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { isEventKind } from '../control/event-parameters.ts';
 import { type EventKind, KINDS } from '../events.ts';
 import type { ConfigInitOptions } from './config-init.ts';
 import type { DecodeOptions } from './decode.ts';
@@ -348,10 +349,6 @@ function eventKinds(text: string): readonly EventKind[] {
     const hint = kind === '' || near.length === 0 ? Object.keys(KINDS) : near;
     throw new InvalidArgumentError(`no kind is called "${kind}"; there is ${hint.join(', ')}`);
   });
-}
-
-function isEventKind(text: string): text is EventKind {
-  return Object.hasOwn(KINDS, text);
 }
 
 function versionOfPackage(): string {

@@ -64,7 +64,8 @@ function* facts(report: Report, clock: Clock): Generator<readonly [string, strin
     `${report.incident}${report.cluster === null ? '' : ` of ${report.cluster}`}, ${report.severity}`,
   ];
   if (report.vips.length > 0) yield ['addresses', report.vips.join(', ')];
-  yield ['began', `${clock.day(report.began) ?? ''} ${clock.time(report.began)}`.trim()];
+  const [day = '', zone = ''] = clock.day(report.began)?.split(/ (.*)/) ?? [];
+  yield ['began', `${day} ${clock.time(report.began)} ${zone}`.trim()];
   if (report.ended !== null) {
     const lasted = duration((report.ended - report.began) / MS);
     yield ['ended', `${clock.time(report.ended)}, ${lasted} later`];

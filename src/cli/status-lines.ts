@@ -133,8 +133,12 @@ function shares({ lastDay }: RouterStatus): string {
   if (holders.length > 4) parts.push(`${holders.length - 4} more`);
   if (nobodyMs > 0 && watchedMs > 0) parts.push(`nobody ${percent(nobodyMs / watchedMs)}`);
   if (splitMs > 0) parts.push(`two at once for ${duration(splitMs)}`);
-  return parts.length === 0 ? 'not known yet' : `${parts.join(', ')} of the last ${duration(watchedMs)}`;
+  return parts.length === 0
+    ? 'not known yet'
+    : `${parts.join(', ')} of the last ${watchedMs >= DAY_MS ? '24 h' : duration(watchedMs)}`;
 }
+
+const DAY_MS = 86_400_000;
 
 /** A share that is there never shows as 0 %, one that is not all never as 100 %. */
 function percent(share: number): string {

@@ -5,7 +5,7 @@
  * `--follow` asks the daemon; where only the journal can be read, it looks there four times a second.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NumberedEvent } from '../control/client.ts';
+import type { ControlClient, NumberedEvent } from '../control/client.ts';
 import { eventJson, type TimelineEvent } from '../events.ts';
 import type { JournalReader } from '../journal/journal-reader.ts';
 import { type Instant, instantFromUs, MS } from '../time.ts';
@@ -91,11 +91,34 @@ async function following(
   output: Output,
 ): Promise<AsyncIterable<NumberedEvent>> {
   const daemon = await findDaemon(places.sockets);
-  if (daemon.found !== null) return daemon.found.follow(query, signal);
+  if (daemon.found !== null) return told(daemon.found, query, signal, output);
   const journal = findJournal(places.journals);
   if (journal.found === null) throw new UsageError([...daemon.why, ...journal.why].join('\n'));
   output.remark('no daemon answers; following the journal itself');
   return polled(journal.found, query, signal);
+}
+
+/** Also across a restart of the daemon: what became known meanwhile is told when it is back. */
+async function* told(
+  daemon: ControlClient,
+  query: EventQuery,
+  signal: AbortSignal,
+  output: Output,
+): AsyncGenerator<NumberedEvent> {
+  let rest = query;
+  for (;;) {
+    for await (const each of daemon.follow(rest, signal)) {
+      rest = { ...query, afterSeq: each.seq };
+      yield each;
+    }
+    if (signal.aborted) return;
+    output.remark(`the daemon at ${daemon.path} has gone; waiting for it`);
+    while ((await findDaemon([daemon.path])).found === null) {
+      await sleep(POLL_MS, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+    }
+    output.remark('the daemon is back');
+  }
 }
 
 async function* polled(

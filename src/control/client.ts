@@ -78,7 +78,8 @@ export class ControlClient {
     try {
       for await (const line of createInterface({ input: response })) yield numberedEventOf(line);
     } catch (error) {
-      if (signal?.aborted !== true) throw error;
+      // A follower's stream ends with the daemon, however that ended.
+      if (!follow || error instanceof ControlRequestError) throw error;
     } finally {
       response.destroy();
     }

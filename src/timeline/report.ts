@@ -143,9 +143,7 @@ function headlineOf(
     parts.push(end === undefined ? 'it still is so' : end.summary);
   }
   if (more > 0)
-    parts.push(
-      more === 1 ? 'one more failover followed or led to it' : `${more} more failovers belong to it`,
-    );
+    parts.push(more === 1 ? 'one more failover belongs to it' : `${more} more failovers belong to it`);
   if (darkMs !== null && main.kind !== 'master-lost')
     parts.push(`clients were in the dark for ${range(darkMs)}`);
   return `${parts.join('; ')}.`;

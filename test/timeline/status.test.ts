@@ -1,0 +1,235 @@
+/** The present as a document, and as what a person reads at 3 in the morning. */
+import { describe, expect, it } from 'vitest';
+import { ranges, statusLines } from '../../src/cli/status-lines.ts';
+import { painter, UTC } from '../../src/cli/terminal.ts';
+import type { DetailsOf, EventKind, EventOf, TimelineEvent } from '../../src/events.ts';
+import type { RouterState, SpeakerState } from '../../src/state.ts';
+import { type Instant, instantFromUs, plusUs, SECOND } from '../../src/time.ts';
+import { type StatusSources, statusDocument } from '../../src/timeline/status.ts';
+
+const HOUR = 3_600 * SECOND;
+const now = instantFromUs(Date.UTC(2026, 10, 20, 12) * 1_000);
+const ago = (us: number): Instant => plusUs(now, -us);
+const SUBJECT = 'vr:eth0/ipv4/51';
+
+let ids = 0;
+function happened<K extends EventKind>(
+  kind: K,
+  time: Instant,
+  details: DetailsOf<K>,
+  more: Partial<EventOf<K>> = {},
+): TimelineEvent {
+  const event = {
+    id: `e${++ids}`,
+    time,
+    detectedAt: time,
+    kind,
+    phase: 'instant',
+    severity: 'warning',
+    cluster: 'web',
+    subject: SUBJECT,
+    summary: `${kind} happened`,
+    details,
+    beginId: null,
+    about: null,
+    ...more,
+  };
+  return event as unknown as TimelineEvent;
+}
+
+const failover = (at: Instant, from: string, to: string) =>
+  happened('failover', at, {
+    from,
+    to,
+    cause: 'silence',
+    silenceMs: 3_600,
+    darkMs: [3_600, 3_700],
+    fromPriority: 100,
+    toPriority: 90,
+    vips: ['10.0.0.100'],
+    claimMs: 1,
+    fault: false,
+  });
+
+const lost = (at: Instant) =>
+  happened(
+    'master-lost',
+    at,
+    { last: '10.0.0.1', reason: 'silence', by: null, nothingElseHeard: false, vips: ['10.0.0.100'] },
+    { phase: 'begin', severity: 'critical' },
+  );
+
+const speaker = (address: string, node: string | null = null): SpeakerState => ({
+  address,
+  node,
+  mac: '02:42:0a:00:00:01',
+  priority: 100,
+  version: 2,
+  intervalMs: 1_000,
+  lastAdvertAt: ago(SECOND / 2),
+  jitterMs: 2.5,
+  missed: 0,
+});
+
+const router = (more: Partial<RouterState> = {}): RouterState => ({
+  subject: SUBJECT,
+  cluster: 'web',
+  ours: true,
+  segment: 'eth0',
+  family: 'ipv4',
+  vrid: 51,
+  vips: ['10.0.0.100'],
+  state: 'held',
+  master: speaker('10.0.0.1', 'a'),
+  others: [speaker('10.0.0.2', 'b')],
+  since: ago(72 * HOUR),
+  ...more,
+});
+
+const documentOf = (more: Partial<StatusSources> = {}) =>
+  statusDocument({
+    now,
+    host: 'mon1',
+    release: '0.1.0',
+    startedAt: ago(100 * HOUR),
+    captures: [{ name: 'eth0', seeing: true, reason: 'started', since: ago(HOUR), received: 9, dropped: 0 }],
+    routers: [router()],
+    events: [],
+    open: [],
+    health: { delayMs: 12, waiting: 0, lastSeq: 7 },
+    ...more,
+  });
+
+const shares = (more: Partial<StatusSources>) =>
+  documentOf(more).virtualRouters[0]?.lastDay.holders.map(({ address, node, share }) => [
+    address,
+    node,
+    Math.round(share * 1_000) / 1_000,
+  ]);
+
+describe('the share of the last day', () => {
+  it('is all of it for who has held it for longer, with not one event', () => {
+    expect(shares({})).toEqual([['10.0.0.1', 'a', 1]]);
+    expect(documentOf().virtualRouters[0]?.lastDay.watchedMs).toBe(86_400_000);
+  });
+
+  it('counts the former holder from the begin of the day', () => {
+    const events = [failover(ago(6 * HOUR), '10.0.0.2', '10.0.0.1')];
+    expect(shares({ events, routers: [router({ since: ago(6 * HOUR) })] })).toEqual([
+      ['10.0.0.2', 'b', 0.75],
+      ['10.0.0.1', 'a', 0.25],
+    ]);
+  });
+
+  it('counts from when it was first heard, where that was today', () => {
+    const events = [
+      happened('master-seen', ago(4 * HOUR), {
+        master: '10.0.0.1',
+        priority: 100,
+        intervalMs: 1_000,
+        version: 2,
+        vips: [],
+      }),
+      failover(ago(HOUR), '10.0.0.1', '10.0.0.2'),
+    ];
+    expect(shares({ events })).toEqual([
+      ['10.0.0.1', 'a', 0.75],
+      ['10.0.0.2', 'b', 0.25],
+    ]);
+  });
+
+  it('is nobody’s while it was lost, also where that began earlier', () => {
+    const begin = lost(ago(30 * HOUR));
+    const end = happened(
+      'master-lost',
+      ago(6 * HOUR),
+      { last: '10.0.0.1', reason: 'silence', by: '10.0.0.2', nothingElseHeard: false },
+      { phase: 'end', beginId: begin.id },
+    );
+    expect(shares({ events: [end] })).toEqual([['10.0.0.2', 'b', 0.25]]);
+    const still = documentOf({ open: [begin], routers: [router({ state: 'lost' })] });
+    expect(still.virtualRouters[0]?.lastDay).toMatchObject({ holders: [], nobodyMs: 86_400_000 });
+  });
+
+  it('counts failovers of the last 24 hours, not earlier ones', () => {
+    const events = [
+      failover(ago(25 * HOUR), '10.0.0.1', '10.0.0.2'),
+      failover(ago(2 * HOUR), '10.0.0.2', '10.0.0.1'),
+    ];
+    expect(documentOf({ events }).virtualRouters[0]?.lastDay).toMatchObject({
+      failovers: 1,
+      failoversByCause: { silence: 1 },
+      lastFailoverAt: '2026-11-20T10:00:00.000000Z',
+    });
+  });
+});
+
+describe('the verdict', () => {
+  const blind = {
+    name: 'eth1',
+    seeing: false,
+    reason: 'link-down',
+    since: ago(HOUR),
+    received: 0,
+    dropped: 0,
+  };
+  it.each([
+    ['healthy', {}],
+    ['critical', { open: [lost(ago(HOUR))] }],
+    ['blind', { captures: [blind] }],
+    ['blind', { captures: [] }],
+    ['warning', { open: [happened('advert-gap', now, { gapMs: 1, missed: 1, lostBy: null, count: 1 })] }],
+  ] as const)('%s', (verdict, more) => {
+    expect(documentOf(more).verdict).toBe(verdict);
+  });
+
+  it('is a warning where one of two captures sees nothing', () => {
+    const captures = [...documentOf().captures.map((capture) => ({ ...capture, since: now })), blind];
+    expect(documentOf({ captures }).verdict).toBe('warning');
+  });
+});
+
+describe('a segment', () => {
+  it('tells which VRIDs are used and free, of all that were heard', () => {
+    const foreign = router({ subject: 'vr:eth0/ipv6/7', family: 'ipv6', vrid: 7, ours: false });
+    const [segment] = documentOf({ routers: [foreign, router()] }).segments;
+    expect(segment?.vridsUsed).toEqual([7, 51]);
+    expect(segment?.vridsFree).toHaveLength(253);
+    expect(ranges(segment?.vridsFree ?? [])).toBe('1-6, 8-50, 52-255');
+  });
+});
+
+describe('the text', () => {
+  const text = (more: Partial<StatusSources> = {}) => [...statusLines(documentOf(more), UTC, painter(false))];
+
+  it('answers first whether all is well', () => {
+    expect(text()[0]).toBe('All is well: 1 virtual router held, no problem open.');
+    expect(text({ open: [lost(ago(HOUR))] })[0]).toBe('NOT WELL: 1 critical problem open.');
+    expect(text({ captures: [] })[0]).toMatch(/^CANNOT TELL/);
+    expect(text({ routers: [] })[0]).toMatch(/nothing was heard/);
+  });
+
+  it('says who holds it, since when, how often it moved, whose time it was, how its adverts are', () => {
+    const events = [failover(ago(6 * HOUR), '10.0.0.2', '10.0.0.1')];
+    const lines = text({ events, routers: [router({ since: ago(6 * HOUR) })] });
+    expect(lines.slice(2, 10)).toEqual([
+      '',
+      'vr:eth0/ipv4/51  10.0.0.100  (web)',
+      '  held by     a (10.0.0.1), priority 100, VRRPv2',
+      '  since       06:00:00 (6 h)',
+      '  also heard  b (10.0.0.2), priority 100, 500 ms ago',
+      '  failovers   1 in 24 h (1 silence); the last 06:00:00',
+      '  share       b 75 %, a 25 %, nobody <0.1 % of the last 24 h',
+      '  adverts     every 1.00 s, jitter 2.5 ms, none missed in the last minute',
+    ]);
+  });
+
+  it('fits 80 columns, problems and their advice included', () => {
+    const open = [lost(ago(HOUR))];
+    const foreign = router({ subject: 'vr:eth0/ipv4/7', vrid: 7, ours: false });
+    const lines = text({ open, routers: [router({ state: 'lost', since: ago(HOUR) }), foreign] });
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    expect(lines).toContain('  held by     NOBODY for 1 h; the last was a (10.0.0.1)');
+    expect(lines.join('\n')).toContain('→ No node speaks');
+  });
+});
