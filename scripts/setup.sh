@@ -25,11 +25,24 @@ main() {
     esac
   done
 
+  if [ -z "$packages_only" ] && ! [ -e "$pcap" ]; then want_pcap; fi
   install_debian_packages
   if [ -n "$packages_only" ]; then exit 0; fi
   require_node
   install_npm_packages
   sh "$here/build.sh" --if-stale >&2
+}
+
+# What npm needs to build the package pcap, without which there is no live capture; all else works.
+pcap=$here/../node_modules/pcap/build/Release/pcap_binding.node
+to_build_pcap='libpcap-dev python3 make g++'
+want_pcap() {
+  if [ "$(id -u)" = 0 ]; then
+    wanted="$wanted $to_build_pcap"
+  elif ! [ -e /usr/include/pcap/pcap.h ]; then
+    say "Without libpcap-dev there is no live capture. For that, run this, then start again:
+  sudo sh $here/setup.sh --yes --packages-only $to_build_pcap"
+  fi
 }
 
 # A program on the PATH counts, wherever it came from; else dpkg knows.
@@ -97,10 +110,15 @@ require_node() {
     stop "Node.js 20.19 or newer is needed; this is $(node --version): https://nodejs.org/en/download"
 }
 
-# npm writes node_modules/.package-lock.json last, so it dates a finished install.
+# npm writes node_modules/.package-lock.json last, so it dates a finished install. It leaves pcap out where it could
+# not build it; once libpcap-dev has come (dpkg's list of its files dates that), it is worth another try.
 install_npm_packages() {
   installed=$here/../node_modules/.package-lock.json
-  if [ -e "$installed" ] && ! [ "$here/../package-lock.json" -nt "$installed" ]; then return; fi
+  if [ -e "$installed" ] && ! [ "$here/../package-lock.json" -nt "$installed" ]; then
+    if [ -e "$pcap" ]; then return; fi
+    libpcap=$(find /var/lib/dpkg/info -name 'libpcap*-dev*.list' -newer "$installed" 2>/dev/null | head -n 1)
+    if [ -z "$libpcap" ]; then return; fi
+  fi
   say 'npm ci'
   (cd "$here/.." && npm ci --no-audit --no-fund >&2)
 }

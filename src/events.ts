@@ -104,6 +104,18 @@ export const DETAILS = {
   dropped: detail<number | null>('number or null', 'frames known to be lost'),
   blindMs: detail<number>('number', 'how much of the span the observer could not see'),
   durationMs: detail<number>('number', 'how long the condition lasted'),
+  release: detail<string>('string', 'the release of vipwatch'),
+  previous: detail<'none' | 'stopped' | 'killed'>(
+    'string',
+    `how the run before this one ended: ${'`none`, `stopped`, `killed`'}`,
+  ),
+  unwatchedSince: detail<string | null>(
+    'time or null',
+    'the last sign of life of the run before; null where there was none',
+  ),
+  sink: detail<string>('string', 'what events are told to: `journal`, `influx`, …'),
+  error: detail<string>('string', 'what went wrong, in its own words'),
+  waiting: detail<number>('number', 'events that wait to be told'),
 } as const;
 
 export type FailoverCause = 'graceful' | 'silence' | 'priority-drop' | 'preemption' | 'claim-only';
@@ -165,7 +177,7 @@ export const KINDS = {
     VR,
     'Two speakers each keep speaking though they must have heard the other. Reasons: `deaf` (one does not hear the other), `rejects` (their adverts differ, each drops the other’s).',
     ['speakers', 'winner', 'loser', 'vips', 'reason', 'rejects'],
-    ['survivor'],
+    ['survivor', 'blindMs'],
   ),
   overlap: kind(
     'instant',
@@ -181,6 +193,7 @@ export const KINDS = {
     VR,
     'Two virtual routers with no VIP in common use one VRID on one segment.',
     ['others', 'vips'],
+    ['blindMs'],
   ),
   flapping: kind(
     'begin/end',
@@ -188,6 +201,7 @@ export const KINDS = {
     VR,
     'Many failovers of one virtual router within the window (4 within 5 minutes, unless configured); ends after a window without one.',
     ['failovers', 'windowS'],
+    ['blindMs'],
   ),
   'config-mismatch': kind(
     'begin/end',
@@ -195,6 +209,7 @@ export const KINDS = {
     VR,
     'Speakers of one virtual router disagree. Fields: `advert-interval` (info in VRRPv3, where backups adopt the master’s), `vips`, `version`, `auth`, `checksum-style`.',
     ['field', 'values'],
+    ['blindMs'],
   ),
   'config-changed': kind(
     'instant',
@@ -239,6 +254,7 @@ export const KINDS = {
     VR,
     'The configuration lists the speakers, and another address speaks.',
     ['speaker', 'mac'],
+    ['blindMs'],
   ),
   'vip-moved': kind(
     'instant',
@@ -253,6 +269,7 @@ export const KINDS = {
     VIP,
     'The last claim heard of a VIP is not its master’s: hosts on the segment may keep a stale ARP entry.',
     ['holder', 'holderMac', 'lastClaimMac'],
+    ['blindMs'],
   ),
   'ip-conflict': kind(
     'begin/end',
@@ -260,13 +277,36 @@ export const KINDS = {
     VIP,
     'A MAC that belongs to no speaker claims the VIP while its master goes on speaking.',
     ['holder', 'holderMac', 'otherMac'],
+    ['blindMs'],
   ),
   'capture-degraded': kind(
     'begin/end',
     'warning',
     'observer:HOST',
-    'The capture cannot see everything; silence proves nothing meanwhile.',
+    'The capture cannot see everything; silence proves nothing meanwhile. One for each reason; all end when it sees again.',
     ['segment', 'reason', 'dropped'],
+  ),
+  'observer-started': kind(
+    'instant',
+    'info',
+    'observer:HOST',
+    'The observer began to watch. After a restart it continues with what the journal says; what passed meanwhile was not seen (`blindMs`).',
+    ['release', 'previous', 'unwatchedSince'],
+    ['blindMs'],
+  ),
+  'observer-stopped': kind(
+    'instant',
+    'info',
+    'observer:HOST',
+    'The observer stopped as it was told to. What is open stays open.',
+    ['release'],
+  ),
+  'sink-failing': kind(
+    'begin/end',
+    'warning',
+    'sink:NAME',
+    'Events cannot be told to something that wants them, the journal included; they wait.',
+    ['sink', 'error', 'waiting'],
   ),
 } as const satisfies Record<string, Kind>;
 

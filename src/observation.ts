@@ -63,8 +63,10 @@ export interface SightObservation {
   readonly capture: string;
   readonly seeing: boolean;
   readonly reason: string;
-  /** frames known to be lost, where that is why */
+  /** frames known to be lost, where that is why: those since the last observation that said so */
   readonly dropped: number | null;
+  /** blind since then already, though it was noticed only now */
+  readonly since?: Instant;
 }
 
 /** The observing itself begins or stops. */

@@ -35,3 +35,12 @@ export function isoTime(at: Instant): string {
   const seconds = new Date((at - us) / MS).toISOString().slice(0, 19);
   return `${seconds}.${String(us).padStart(6, '0')}Z`;
 }
+
+/** The reverse of `isoTime`, also for fewer decimals; null for anything else. */
+export function instantFromIso(text: string): Instant | null {
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z$/.exec(text);
+  if (match === null) return null;
+  const [, seconds = '', fraction = ''] = match;
+  const ms = Date.parse(`${seconds}Z`);
+  return Number.isNaN(ms) ? null : instantFromUs(ms * MS + Number(fraction.padEnd(6, '0')));
+}

@@ -3,8 +3,7 @@
  *
  * Several files are merged by time, each in its own order; observations are put in order within a second
  * (`TimeOrder`). A file that is cut off or corrupt gives what it holds and a problem that says where it broke.
- * Never holds a file in memory, never judges what it decodes. Frames that cannot concern us are rejected by a
- * look at a few bytes, adverts that repeat are recognised (`AdvertMemo`): both show in nothing but speed.
+ * Never holds a file in memory, never judges what it decodes (`FrameIntake`).
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Observation, Segment } from '../observation.ts';
@@ -13,8 +12,8 @@ import { AdvertMemo } from '../wire/advert-memo.ts';
 import { ByteWindow } from '../wire/byte-window.ts';
 import { type CaptureReader, openCapture } from '../wire/capture-reader.ts';
 import { isKnownLinkType, LINKTYPE_ETHERNET } from '../wire/link.ts';
-import type { Family, Frame } from '../wire/packet.ts';
-import { MATTERS, uninterestingVlan } from '../wire/prefilter.ts';
+import type { Frame } from '../wire/packet.ts';
+import { FrameIntake } from './frame-intake.ts';
 import { looksLike, openRecording, type RecordingSource, unusable } from './recording-source.ts';
 import { Segments } from './segments.ts';
 import { type AdvertTaker, TimeOrder } from './time-order.ts';
@@ -145,23 +144,20 @@ async function refill(lane: Lane, walk: Walk, progress: Progress): Promise<boole
 
 /** What is done with each frame, and what is counted on the way. */
 class Walk {
-  readonly #onFrame: RecordingOptions['onFrame'] | null;
+  readonly #onFrame: NonNullable<RecordingOptions['onFrame']> | null;
   readonly #segments: Segments;
   readonly #order: TimeOrder;
-  readonly #heard = new Map<Segment, Heard>();
-  /** of plain untagged and tagged traffic, by VLAN: what the prefilter lets through most often */
-  readonly #trafficDue = new Float64Array(4096).fill(Number.NEGATIVE_INFINITY);
+  readonly #intake: FrameIntake;
   readonly #problems: RecordingProblem[] = [];
   readonly #unknownLinkTypes = new Set<number>();
   #dropped = 0;
   #frames = 0;
-  #adverts = 0;
-  #claims = 0;
 
   constructor(options: RecordingOptions) {
     this.#onFrame = options.onFrame ?? null;
     this.#segments = new Segments(options.segment ?? 'replay');
     this.#order = new TimeOrder(options.onObservation ?? (() => {}), options.onAdvert ?? null);
+    this.#intake = new FrameIntake(this.#segments, this.#order);
   }
 
   takeAll(lane: Lane): void {
@@ -172,32 +168,16 @@ class Walk {
     const { reader, window } = lane;
     this.#frames++;
     const at = this.#order.admit(reader.at);
-
-    if (reader.linkType !== LINKTYPE_ETHERNET) this.#checkLinkType(lane);
-    else if (this.#onFrame === null) {
-      const vlan = uninterestingVlan(window.bytes, reader.start, reader.end);
-      if (vlan !== MATTERS) {
-        if (at >= (this.#trafficDue[vlan] ?? 0)) this.#plainTraffic(at, vlan);
-        return;
-      }
-    }
-
     const { start, end, linkType, originalLength } = reader;
-    if (this.#onFrame === null && linkType === LINKTYPE_ETHERNET && end - start === originalLength) {
-      const { memo } = lane;
-      const known = memo.recall(window.bytes, start, end);
-      if (known >= 0) {
-        const vlans = memo.vlans(known);
-        const segment = vlans.length === 0 ? this.#segments.base : this.#segments.of(vlans);
-        this.#adverts++;
-        this.#order.pushAdvert(at, segment, memo.advert(known), memo.ipId(known, start));
-        return;
-      }
+    if (linkType !== LINKTYPE_ETHERNET) this.#checkLinkType(lane);
+    if (this.#onFrame === null) {
+      this.#intake.take(at, lane.memo, window.bytes, start, end, linkType, originalLength);
+      return;
     }
     const frame = lane.memo.decode(window.bytes, start, end, linkType, originalLength);
     const segment = this.#segments.of(frame.vlans);
-    this.#onFrame?.(reader.at as Instant, segment, frame);
-    this.#observe(at, segment, frame);
+    this.#onFrame(reader.at as Instant, segment, frame);
+    this.#intake.takeFrame(at, segment, frame);
   }
 
   /** The file is through. */
@@ -211,8 +191,8 @@ class Walk {
     this.#order.flush();
     return {
       frames: this.#frames,
-      adverts: this.#adverts,
-      claims: this.#claims,
+      adverts: this.#intake.adverts,
+      claims: this.#intake.claims,
       late: this.#order.late,
       dropped: this.#dropped,
       firstAt: this.#frames > 0 ? (this.#order.oldest as Instant) : null,
@@ -222,51 +202,6 @@ class Walk {
     };
   }
 
-  #observe(at: Instant, segment: Segment, frame: Frame): void {
-    const { packet } = frame;
-    switch (packet.type) {
-      case 'advert':
-        this.#adverts++;
-        this.#order.pushAdvert(at, segment, packet, frame.ipId);
-        return;
-      case 'claim':
-        this.#claims++;
-        this.#order.push({ kind: 'claim', at, segment, claim: packet });
-        return;
-      case 'carp':
-        this.#order.push({ kind: 'carp', at, segment, carp: packet });
-        return;
-      case 'address-talk':
-        this.#traffic(at, segment, packet.family);
-        return;
-      case 'other':
-        this.#traffic(at, segment, null);
-        return;
-    }
-  }
-
-  #plainTraffic(at: Instant, vlan: number): void {
-    this.#trafficDue[vlan] = at + TRAFFIC_EVERY_US;
-    this.#traffic(at, vlan === 0 ? this.#segments.base : this.#segments.of([vlan]), null);
-  }
-
-  /** One in 50 ms of each kind on each segment: it only has to show that the capture works. */
-  #traffic(at: Instant, segment: Segment, addressTalk: Family | null): void {
-    let heard = this.#heard.get(segment);
-    if (heard === undefined) {
-      heard = {
-        none: Number.NEGATIVE_INFINITY,
-        ipv4: Number.NEGATIVE_INFINITY,
-        ipv6: Number.NEGATIVE_INFINITY,
-      };
-      this.#heard.set(segment, heard);
-    }
-    const kind = addressTalk ?? 'none';
-    if (at < heard[kind] + TRAFFIC_EVERY_US) return;
-    heard[kind] = at;
-    this.#order.push({ kind: 'traffic', at, segment, addressTalk });
-  }
-
   #checkLinkType({ reader, source }: Lane): void {
     const { linkType } = reader;
     if (isKnownLinkType(linkType) || this.#unknownLinkTypes.has(linkType)) return;
@@ -274,12 +209,6 @@ class Walk {
     const message = `frames of link type ${linkType} cannot be decoded`;
     this.#problems.push({ file: source.name, offset: 0, message });
   }
-}
-
-interface Heard {
-  none: number;
-  ipv4: number;
-  ipv6: number;
 }
 
 class Progress {
@@ -313,6 +242,5 @@ class Progress {
 }
 
 const WINDOW_BYTES = 1024 * 1024;
-const TRAFFIC_EVERY_US = 50_000;
 const PROGRESS_EVERY_MS = 100;
 const PIECES_AT_A_STRETCH = 32;

@@ -1,10 +1,11 @@
 /**
- * Puts observations in order of time within one second: several interfaces, merged files and multi-queue cards
- * deliver frames a little out of order.
+ * Puts observations in order of time: several interfaces, merged files and multi-queue cards deliver frames a
+ * little out of order.
  *
- * Holds back what is younger than a second before the newest time admitted. What is older than that when it
- * comes is taken at the current time and counted as late. Equal times keep their order. Limit: 65,536
- * observations are held back; beyond, the oldest go on before their second is over.
+ * A recording's holds back what is younger than a second before the newest time admitted; what is older than that
+ * when it comes is taken at the current time and counted as late. A live capture's (`held: 'until-released'`) holds
+ * everything back until it is told how far time has come. Equal times keep their order. Limit: 65,536 (live
+ * 262,144) observations are held back; beyond, the oldest go on before their time.
  */
 import type { Observation, Segment } from '../observation.ts';
 import { type Instant, SECOND } from '../time.ts';
@@ -20,14 +21,27 @@ export class TimeOrder {
   oldest = Number.POSITIVE_INFINITY;
   readonly #deliver: (observation: Observation) => void;
   readonly #deliverAdvert: AdvertTaker | null;
+  readonly #windowUs: number;
+  readonly #heldMax: number;
   #held = new Held(512);
   #head = 0;
   #count = 0;
   #delivered = Number.NEGATIVE_INFINITY;
 
-  constructor(deliver: (observation: Observation) => void, deliverAdvert: AdvertTaker | null = null) {
+  constructor(
+    deliver: (observation: Observation) => void,
+    deliverAdvert: AdvertTaker | null = null,
+    held: 'for-a-second' | 'until-released' = 'for-a-second',
+  ) {
     this.#deliver = deliver;
     this.#deliverAdvert = deliverAdvert;
+    this.#windowUs = held === 'for-a-second' ? WINDOW_US : Number.POSITIVE_INFINITY;
+    this.#heldMax = held === 'for-a-second' ? HELD_MAX : HELD_LIVE_MAX;
+  }
+
+  /** The time of the oldest that is held back; Infinity for none. */
+  get nextAt(): number {
+    return this.#count === 0 ? Number.POSITIVE_INFINITY : (this.#held.ats[this.#head] ?? 0);
   }
 
   /** The time at which a frame recorded at `at` is to be taken. */
@@ -42,7 +56,7 @@ export class TimeOrder {
   push(observation: Observation): void {
     const place = this.#placeFor(observation.at);
     this.#held.others[place] = observation;
-    this.#deliverUntil(this.newest - WINDOW_US);
+    this.release(this.newest - this.#windowUs);
   }
 
   /** As `push` of the advert's observation, which is made when it is delivered: nothing is allocated before. */
@@ -52,16 +66,16 @@ export class TimeOrder {
     held.adverts[place] = advert;
     held.segments[place] = segment;
     held.ipIds[place] = ipId ?? NO_ID;
-    this.#deliverUntil(this.newest - WINDOW_US);
+    this.release(this.newest - this.#windowUs);
   }
 
   /** Delivers the rest: nothing more will come. */
   flush(): void {
-    this.#deliverUntil(Number.POSITIVE_INFINITY);
+    this.release(Number.POSITIVE_INFINITY);
   }
 
   #admitOlder(at: number): Instant {
-    if (at < this.newest - WINDOW_US || at < this.#delivered) {
+    if (at < this.newest - this.#windowUs || at < this.#delivered) {
       this.late++;
       return this.newest as Instant;
     }
@@ -88,8 +102,8 @@ export class TimeOrder {
 
   #makeRoom(): void {
     const held = this.#held;
-    if (held.size === HELD_MAX) {
-      this.#deliverUntil(held.ats[this.#head] ?? 0);
+    if (held.size === this.#heldMax) {
+      this.release(held.ats[this.#head] ?? 0);
       return;
     }
     const larger = new Held(2 * held.size);
@@ -98,7 +112,8 @@ export class TimeOrder {
     this.#head = 0;
   }
 
-  #deliverUntil(due: number): void {
+  /** Delivers what is no later than `due`. */
+  release(due: number): void {
     const held = this.#held;
     while (this.#count > 0) {
       const place = this.#head;
@@ -163,3 +178,4 @@ class Held {
 const NO_ID = -1;
 const WINDOW_US = SECOND;
 const HELD_MAX = 65_536;
+const HELD_LIVE_MAX = 262_144;

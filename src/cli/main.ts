@@ -3,15 +3,23 @@
  * The command line: arguments and exit statuses, nothing else. Commands are loaded when they are called, so that
  * `--help` and `--version` cost nothing.
  *
- * Exit status: 0 done, 1 a fault of our own, 2 a wrong command line, configuration or file.
+ * Exit status: 0 done, 1 a fault of our own (`status`, `doctor`: something is not well), 2 a wrong command line,
+ * configuration or file, or nobody to ask.
  */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type EventKind, KINDS } from '../events.ts';
+import type { ConfigInitOptions } from './config-init.ts';
 import type { DecodeOptions } from './decode.ts';
 import type { DemoOptions } from './demo.ts';
+import type { DoctorOptions } from './doctor.ts';
+import type { ObserveOptions } from './observe.ts';
 import { Output, OutputClosed, UsageError } from './output.ts';
 import { RECORD_WITH } from './record-with.ts';
 import type { ReplayOptions } from './replay.ts';
+import type { ReportOptions } from './report.ts';
+import type { StatusOptions } from './status.ts';
+import type { TimelineOptions } from './timeline.ts';
 
 const output = new Output();
 
@@ -31,10 +39,57 @@ Examples:
   vipwatch replay segment.pcap                 the story of a recording
   vipwatch replay -c vipwatch.yaml a.pcap      the same with the names of your nodes
   vipwatch decode segment.pcap                 every advert and claim, one a line
+  vipwatch status                              is everything fine?
+  vipwatch timeline --since 2h                 what happened
+  vipwatch report last                         the story of the last incident
+  vipwatch doctor                              can it work here?
 
 How to record one:
   ${RECORD_WITH}`,
   );
+
+program
+  .command('observe')
+  .description('watch live: the timeline as it happens, durable in a journal')
+  .option('-c, --config <file>', 'a vipwatch.yaml that names your nodes and virtual routers')
+  .option(
+    '-i, --interface <name>',
+    'listen there (repeatable; default: the configuration, else every Ethernet interface that is up)',
+    (name: string, names: readonly string[] = []) => [...names, name],
+  )
+  .option('--journal <file>', 'where the timeline is kept (default: /var/lib/vipwatch/journal.db)')
+  .option('--socket <file>', 'where the commands reach it (default: /run/vipwatch/control.sock)')
+  .option(
+    '--no-join',
+    'send nothing at all: do not join the VRRP groups, which some switches need to deliver adverts',
+  )
+  .option(
+    '--user <name>',
+    'started as root: the user to become (default: vipwatch, else who called sudo, else nobody)',
+  )
+  .addOption(
+    new Option('-f, --format <format>', 'text for people and system logs, jsonl: one event a line')
+      .choices(['text', 'jsonl'])
+      .default('text'),
+  )
+  .option('--utc', 'times in UTC, not in local time')
+  .addHelpText(
+    'after',
+    `
+It listens only. Start it as root (it gives that up at once, and keeps CAP_NET_RAW for the process that captures),
+or as a service: docs/install.md. SIGHUP reads the configuration again, SIGTERM and Ctrl-C end it.
+
+Examples:
+  sudo vipwatch observe                        every interface that is up, no configuration
+  sudo vipwatch observe -i eth0 -i eth1
+  sudo vipwatch observe -c /etc/vipwatch/vipwatch.yaml
+  vipwatch status                              from another terminal
+  vipwatch timeline --follow`,
+  )
+  .action(async (options: ObserveOptions) => {
+    const { observe } = await import('./observe.ts');
+    await observe(options, versionOfPackage(), output);
+  });
 
 program
   .command('replay')
@@ -118,6 +173,153 @@ Examples:
     await demo(options, output);
   });
 
+const config = () => new Option('-c, --config <file>', 'a vipwatch.yaml');
+const journal = () => new Option('--journal <file>', 'the journal to read');
+const socket = () => new Option('--socket <path>', "the daemon's control socket");
+const utc = () => new Option('--utc', 'times in UTC, not in local time');
+const format = (...formats: readonly [string, ...string[]]) =>
+  new Option('-f, --format <format>', 'how it is printed').choices(formats).default(formats[0]);
+
+program
+  .command('timeline')
+  .description('what happened: out of the journal, or from the daemon')
+  .option('--since <time>', 'from then on: 2h (ago), 10:30, yesterday, 2026-11-20, "2026-11-20 10:30"')
+  .option('--until <time>', 'before then')
+  .option('--kind <kinds>', 'only these kinds of event, separated by commas (docs/events.md)', eventKinds)
+  .option('--subject <text>', 'only where a part of the subject is this: eth0, 51, 10.0.0.100; * for any')
+  .option('--cluster <name>', 'only of this cluster')
+  .addOption(
+    new Option('--severity <severity>', 'only what is at least so bad').choices([
+      'info',
+      'warning',
+      'critical',
+    ]),
+  )
+  .option('--follow', 'go on with what happens from now (with --since: from then); ends with Ctrl-C')
+  .addOption(format('text', 'jsonl', 'csv'))
+  .addOption(utc())
+  .addOption(config())
+  .addOption(journal())
+  .addOption(socket())
+  .addHelpText(
+    'after',
+    `
+Text is in order of time; jsonl and csv, and all with --follow, in the order in which things became known.
+The journal is looked for in the configuration, $STATE_DIRECTORY, /var/lib/vipwatch, ~/.local/state/vipwatch.
+
+Examples:
+  vipwatch timeline --since 2h
+  vipwatch timeline --since yesterday --until today --severity warning
+  vipwatch timeline --kind failover,split-brain --format csv > failovers.csv
+  vipwatch timeline --follow --subject 10.0.0.100`,
+  )
+  .action(async (options: TimelineOptions) => {
+    const { timeline } = await import('./timeline.ts');
+    await timeline(options, output);
+  });
+
+program
+  .command('status')
+  .description(
+    'is everything fine? Every virtual router as it is now, what is open, and how the observer does',
+  )
+  .addOption(format('text', 'json'))
+  .option('--watch', 'draw it anew every second, until Ctrl-C')
+  .addOption(utc())
+  .addOption(config())
+  .addOption(socket())
+  .addHelpText(
+    'after',
+    `
+Exit status: 0 healthy (warnings may be open), 1 something critical is open or nothing can be seen, 2 no daemon.
+
+Examples:
+  vipwatch status
+  vipwatch status --watch
+  vipwatch status --format json | jq '.virtualRouters[] | {subject, state, master: .master.address}'`,
+  )
+  .action(async (options: StatusOptions) => {
+    const { status } = await import('./status.ts');
+    process.exitCode = await status(options, output);
+  });
+
+program
+  .command('report')
+  .description('the story of an incident: what, when, why, how long, what to check, and whether it is over')
+  .argument('[incident]', 'its number, or last', 'last')
+  .addOption(format('text', 'md', 'json'))
+  .option('--list', 'the incidents that there are, latest first')
+  .addOption(utc())
+  .addOption(config())
+  .addOption(journal())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  vipwatch report
+  vipwatch report --list
+  vipwatch report 17 --format md > incident-17.md`,
+  )
+  .action(async (incident: string, options: ReportOptions) => {
+    const { report } = await import('./report.ts');
+    await report(incident, options, output);
+  });
+
+program
+  .command('doctor')
+  .description('can vipwatch work here? One line a check, and what to do')
+  .option('-i, --interface <name...>', 'the interfaces to look at')
+  .addOption(config())
+  .addOption(journal())
+  .addOption(socket())
+  .addHelpText(
+    'after',
+    `
+Exit status: 0, or 1 where a check says FAIL.
+
+Examples:
+  vipwatch doctor
+  vipwatch doctor -i eth0 -c vipwatch.yaml`,
+  )
+  .action(async (options: DoctorOptions) => {
+    const { doctor } = await import('./doctor.ts');
+    process.exitCode = await doctor(options, output);
+  });
+
+const configCommand = program.command('config').description('make a configuration, or check one');
+
+configCommand
+  .command('check')
+  .description('print what a configuration means, or all that is wrong with it')
+  .argument('<file>', 'a vipwatch.yaml')
+  .addHelpText('after', '\nExamples:\n  vipwatch config check /etc/vipwatch/vipwatch.yaml')
+  .action(async (file: string) => {
+    const { configCheck } = await import('./config-check.ts');
+    await configCheck(file, output);
+  });
+
+configCommand
+  .command('init')
+  .description('write a first configuration out of what was heard, with what there is left to fill in')
+  .option('--out <file>', 'where to write it (default: print it)')
+  .option('--force', 'take the place of a file that is there')
+  .option('--pcap <file...>', 'out of recordings, not of what the daemon or the journal knows')
+  .option('--segment <name>', 'with --pcap: what the recorded segment is called (default: "eth0")')
+  .addOption(config())
+  .addOption(journal())
+  .addOption(socket())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  vipwatch config init --out vipwatch.yaml
+  vipwatch config init --pcap segment.pcap --segment eth1`,
+  )
+  .action(async (options: ConfigInitOptions) => {
+    const { configInit } = await import('./config-init.ts');
+    await configInit(options, output);
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -136,6 +338,20 @@ function statusOf(error: unknown): number {
     `this is a fault of vipwatch itself: ${error instanceof Error ? error.stack : String(error)}`,
   );
   return 1;
+}
+
+function eventKinds(text: string): readonly EventKind[] {
+  const kinds = text.split(',').map((kind) => kind.trim());
+  return kinds.map((kind) => {
+    if (isEventKind(kind)) return kind;
+    const near = Object.keys(KINDS).filter((each) => each.includes(kind) || kind.includes(each));
+    const hint = kind === '' || near.length === 0 ? Object.keys(KINDS) : near;
+    throw new InvalidArgumentError(`no kind is called "${kind}"; there is ${hint.join(', ')}`);
+  });
+}
+
+function isEventKind(text: string): text is EventKind {
+  return Object.hasOwn(KINDS, text);
 }
 
 function versionOfPackage(): string {

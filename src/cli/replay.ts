@@ -1,5 +1,4 @@
 /** `vipwatch replay`: recordings in, the timeline out. The observer is the one that watches live segments. */
-import type { Configuration } from '../config/read.ts';
 import { eventJson, type TimelineEvent } from '../events.ts';
 import type { Observation } from '../observation.ts';
 import type { ObserverConfiguration } from '../observer/configuration.ts';
@@ -7,8 +6,9 @@ import { Observer } from '../observer/observer.ts';
 import { encodePoint, eventPoint, Ordinals, samplePoint } from '../sinks/line-protocol.ts';
 import { instantFromUs } from '../time.ts';
 import { inOrderOfTime, summarize } from '../timeline/summary.ts';
+import { configurationOf } from './configuration.ts';
 import { eventLines } from './event-lines.ts';
-import { type Output, UsageError } from './output.ts';
+import type { Output } from './output.ts';
 import { readingLines } from './reading-lines.ts';
 import { read } from './recording.ts';
 import { summaryLines } from './summary-lines.ts';
@@ -167,21 +167,4 @@ class LineProtocolPrinter implements Printer {
   #print(line: string | null): void {
     if (line !== null) this.#output.line(line);
   }
-}
-
-async function configurationOf(file: string | undefined, output: Output): Promise<Configuration | null> {
-  if (file === undefined) return null;
-  const { ConfigurationError, readConfiguration } = await import('../config/read.ts');
-  let configuration: Configuration;
-  try {
-    configuration = readConfiguration(file, process.env);
-  } catch (error) {
-    if (error instanceof ConfigurationError) throw new UsageError(error.message, { cause: error });
-    throw error;
-  }
-  const unused = [...new Set(configuration.unused.map((path) => path.slice(path.lastIndexOf('.') + 1)))];
-  if (unused.length > 0) {
-    output.remark(`note: ${file}: ${unused.join(', ')} ${unused.length === 1 ? 'is' : 'are'} not used yet`);
-  }
-  return configuration;
 }

@@ -1,9 +1,10 @@
 /**
- * Reads `vipwatch.yaml`: text → YAML → variables → shape → what the observer is told. Every problem is found in
- * one go, each with file, line, key, what is wrong and what would be right. Variables (`${NAME}`) are resolved
- * after the YAML is parsed, so a value never changes the file's structure.
+ * Reads `vipwatch.yaml`: text → YAML → values from outside → shape and meaning → what the parts are told. Every
+ * problem is found in one go, each with file, line, key, what is wrong and what would be right; only what is no
+ * YAML at all hides the rest. Never shows what came from the environment or from a file: it may be a secret.
  */
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { isCollection, isPair, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { core } from 'zod';
 import {
@@ -12,13 +13,36 @@ import {
   type ObserverConfiguration,
   type Thresholds,
 } from '../observer/configuration.ts';
+import { checkMeaning, type Path, type Report } from './meaning.ts';
 import { type ConfigurationFile, fileSchema, LATER_KEYS } from './schema.ts';
+import { type Environment, resolveValue, whyUnreadable } from './values.ts';
 
 export interface Configuration {
   readonly observer: ObserverConfiguration;
-  readonly interfaces: readonly string[];
+  readonly capture: CaptureConfiguration;
+  readonly journal: JournalConfiguration;
+  readonly control: ControlConfiguration;
   /** what the file holds that this version does not use yet: said once, by whoever reads it */
   readonly unused: readonly string[];
+}
+
+export interface CaptureConfiguration {
+  /** empty: every Ethernet interface that is up */
+  readonly interfaces: readonly string[];
+  /** join the VRRP groups, so that snooping switches deliver adverts: all that is ever sent */
+  readonly join: boolean;
+}
+
+export interface JournalConfiguration {
+  /** absolute; null: where journals are looked for */
+  readonly path: string | null;
+  readonly retentionMs: number;
+  readonly samplesMs: number;
+}
+
+export interface ControlConfiguration {
+  /** absolute; null: where sockets are looked for */
+  readonly path: string | null;
 }
 
 /** Its message is all the problems, one a line. */
@@ -26,22 +50,17 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 }
 
-type Path = readonly PropertyKey[];
-type Environment = Readonly<Record<string, string | undefined>>;
-
 export function readConfiguration(file: string, environment: Environment): Configuration {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const why = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'not readable for this user' : code;
-    throw new ConfigurationError(`${file}: ${why}; -c takes the path of a vipwatch.yaml`);
+    throw new ConfigurationError(`${file}: ${whyUnreadable(error)}; expected the path of a vipwatch.yaml`);
   }
   return parseConfiguration(text, file, environment);
 }
 
-/** `file` is for the messages. */
+/** `file` is for the messages, and paths in it are relative to its folder. */
 export function parseConfiguration(text: string, file: string, environment: Environment): Configuration {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
@@ -59,7 +78,10 @@ export function parseConfiguration(text: string, file: string, environment: Envi
   };
 
   const unused: string[] = [];
+  /** by path: what is written where a value came from outside, or could not be had */
+  const written = new Map<string, string>();
   const unresolved = new Set<string>();
+  const folder = dirname(file);
   visit(document, {
     Pair(_, pair, ancestors) {
       if (!isScalar(pair.key) || typeof pair.key.value !== 'string' || !LATER_KEYS.has(pair.key.value))
@@ -69,18 +91,16 @@ export function parseConfiguration(text: string, file: string, environment: Envi
     },
     Scalar(key, scalar, ancestors) {
       if (key === 'key' || typeof scalar.value !== 'string') return;
-      scalar.value = scalar.value.replace(/\$\{([^}]*)\}/g, (variable, name: string) => {
-        const value = environment[name];
-        if (value !== undefined) return value;
-        const path = pathTo([...ancestors, scalar]);
-        report(
-          path,
-          `the variable ${variable} is not set`,
-          `set ${name} in the environment, or write the value itself`,
-        );
-        unresolved.add(pathText(path));
-        return variable;
-      });
+      const resolved = resolveValue(scalar.value, environment, folder);
+      if ('value' in resolved && !resolved.fromOutside) return;
+      const path = pathTo([...ancestors, scalar]);
+      written.set(pathText(path), scalar.value);
+      if ('value' in resolved) {
+        scalar.value = resolved.value;
+        return;
+      }
+      report(path, resolved.wrong, resolved.right);
+      unresolved.add(pathText(path));
     },
   });
 
@@ -88,99 +108,53 @@ export function parseConfiguration(text: string, file: string, environment: Envi
   const parsed = fileSchema.safeParse(value);
   for (const issue of parsed.error?.issues ?? []) {
     // Its true value is unknown, and it has been complained about.
-    if (!unresolved.has(pathText(issue.path))) reportIssue(issue, value, report);
+    if (!unresolved.has(pathText(issue.path))) reportIssue(issue, value, report, written);
   }
-  if (parsed.success) checkMeaning(parsed.data, report);
+  checkMeaning(value, report, (path, text) => written.get(pathText(path)) ?? text);
   if (problems.length > 0) throw failure(file, problems);
   if (!parsed.success) throw new ConfigurationError(`${file}: ${parsed.error.message}`);
 
+  const { capture, journal, control } = parsed.data;
+  const pathOf = (path: string | undefined) => (path === undefined ? null : resolve(folder, path));
   return {
     observer: { clusters: clustersOf(parsed.data), thresholds: thresholdsOf(parsed.data) },
-    interfaces: parsed.data.capture?.interfaces ?? [],
+    capture: { interfaces: capture?.interfaces ?? [], join: capture?.join ?? true },
+    journal: {
+      path: pathOf(journal?.path),
+      retentionMs: journal?.retention ?? 30 * DAY_MS,
+      samplesMs: journal?.samples ?? 3 * DAY_MS,
+    },
+    control: { path: pathOf(control?.path) },
     unused,
   };
 }
+
+const DAY_MS = 86_400_000;
 
 interface Problem {
   readonly line: number;
   readonly text: string;
 }
-type Report = (path: Path, wrong: string, right: string) => void;
 
 function failure(file: string, problems: readonly Problem[]): ConfigurationError {
   const ordered = [...problems].sort((a, b) => a.line - b.line);
   return new ConfigurationError(ordered.map(({ line, text }) => `${file}:${line}: ${text}`).join('\n'));
 }
 
-function reportIssue(issue: core.$ZodIssue, value: unknown, report: Report): void {
+function reportIssue(
+  issue: core.$ZodIssue,
+  value: unknown,
+  report: Report,
+  written: ReadonlyMap<string, string>,
+): void {
   if (issue.code === 'unrecognized_keys') {
     for (const key of issue.keys) report([...issue.path, key], 'unknown key', issue.message);
     return;
   }
   const found = issue.path.reduce<unknown>(memberOf, value);
-  report(
-    issue.path,
-    found === undefined ? 'missing' : `${shown(found)} does not fit`,
-    `expected ${issue.message}`,
-  );
-}
-
-/** What no shape can say: names that must exist, or must not exist twice. */
-function checkMeaning(file: ConfigurationFile, report: Report): void {
-  const topLevel =
-    file.cluster !== undefined || file.nodes !== undefined || file.virtualRouters !== undefined;
-  if (topLevel && file.clusters !== undefined) {
-    report(
-      ['clusters'],
-      'stands beside cluster, nodes or virtualRouters',
-      'either one cluster at the top level, or all of them under clusters',
-    );
-  }
-
-  if (topLevel && file.cluster === undefined) {
-    report(
-      ['cluster'],
-      'missing',
-      'expected the name of the cluster whose nodes and virtualRouters stand here',
-    );
-  }
-
-  const clusterNames = new Set<string>();
-  for (const { path, cluster } of clustersWithPaths(file)) {
-    if (clusterNames.has(cluster.name)) {
-      report([...path, 'name'], `a second cluster named ${cluster.name}`, 'each needs its own name');
-    }
-    clusterNames.add(cluster.name);
-
-    const names = new Set<string>();
-    const owners = new Map<string, string>();
-    for (const [n, node] of cluster.nodes.entries()) {
-      const at = [...path, 'nodes', n];
-      if (names.has(node.name))
-        report([...at, 'name'], `a second node named ${node.name}`, 'each needs its own name');
-      names.add(node.name);
-      for (const [a, address] of node.addresses.entries()) {
-        const owner = owners.get(address);
-        if (owner !== undefined) {
-          report(
-            [...at, 'addresses', a],
-            `${address} is ${owner}'s already`,
-            'an address belongs to one node',
-          );
-        }
-        owners.set(address, node.name);
-      }
-    }
-
-    for (const [v, router] of cluster.virtualRouters.entries()) {
-      for (const [n, name] of router.nodes.entries()) {
-        if (names.has(name)) continue;
-        const known =
-          names.size === 0 ? 'the cluster has no nodes' : `the cluster's nodes: ${[...names].join(', ')}`;
-        report([...path, 'virtualRouters', v, 'nodes', n], `no node is named ${name}`, known);
-      }
-    }
-  }
+  const outside = written.get(pathText(issue.path));
+  const what = outside === undefined ? shown(found) : `the value of ${outside}`;
+  report(issue.path, found === undefined ? 'missing' : `${what} does not fit`, `expected ${issue.message}`);
 }
 
 function clustersOf(file: ConfigurationFile): readonly ObservedCluster[] {

@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { canonicalAddress } from './meaning.ts';
 
 /** A mapping that knows its keys. */
 function section<S extends z.ZodRawShape>(shape: S) {
@@ -36,6 +37,10 @@ const VRID = 'a whole number from 1 to 255';
 const COUNT = 'a whole number from 2 up';
 const NAME = 'a name, such as hosta';
 
+/** The kernel's sockaddr_un holds 107 bytes and a zero. */
+const SOCKET_PATH_MAX = 107;
+const SOCKET = 'the path of a unix socket, such as /run/vipwatch/control.sock, of at most 107 bytes';
+
 const DURATION = 'a duration such as 500ms, 2s, 5m, 24h';
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const durationMs = z
@@ -64,7 +69,8 @@ const virtualRouters = list(virtualRouter, 'virtual routers, each with vrid');
 
 export const fileSchema = section({
   capture: section({
-    interfaces: list(text('an interface name, such as eth0'), 'interface names'),
+    interfaces: list(text('an interface name, such as eth0'), 'interface names').optional(),
+    join: z.boolean({ error: 'true or false' }).optional(),
   }).optional(),
   clusters: list(
     section({
@@ -84,7 +90,16 @@ export const fileSchema = section({
     rejectedSilence: durationMs.optional(),
     forgetAfter: durationMs.optional(),
   }).optional(),
-  journal: laterMapping('journal'),
+  journal: section({
+    path: text('the path of a file, such as /var/lib/vipwatch/journal.db').optional(),
+    retention: durationMs.optional(),
+    samples: durationMs.optional(),
+  }).optional(),
+  control: section({
+    path: text(SOCKET)
+      .refine((path) => Buffer.byteLength(path) <= SOCKET_PATH_MAX, { error: SOCKET })
+      .optional(),
+  }).optional(),
   influx: laterMapping('influx'),
   grafana: laterMapping('grafana'),
   alerts: laterMapping('alerts'),
@@ -97,13 +112,7 @@ export const LATER_KEYS: ReadonlySet<string> = new Set([
   'haproxy',
   'database',
   'service',
-  'journal',
   'influx',
   'grafana',
   'alerts',
 ]);
-
-/** As packets are printed: lower case, the longest run of zeros as `::`. */
-function canonicalAddress(value: string): string {
-  return isIP(value) === 6 ? new URL(`http://[${value}]`).hostname.slice(1, -1) : value;
-}

@@ -6,12 +6,13 @@
  * make none either, yet they mute the speakers all the same: from a handful within a few seconds on, that is a
  * collision with strangers.
  */
+import type { EventOf } from '../events.ts';
 import { type Instant, SECOND } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import type { DeadlineOwner } from './deadlines.ts';
 import type { Slot } from './observer.ts';
 import type { RouterServices } from './services.ts';
-import type { Condition } from './timeline.ts';
+import { type Condition, resumed } from './timeline.ts';
 import type { VirtualRouter } from './virtual-router.ts';
 
 const STRANGERS_MIN = 5;
@@ -27,15 +28,31 @@ export class Collisions {
     this.#services = services;
   }
 
-  /** An advert was heard where more than one virtual router, or none that exists, uses the VRID. */
-  heard(slot: Slot, router: VirtualRouter, advert: Advert, at: Instant): void {
+  /** A virtual router was heard whose VRID others use too. */
+  heard(slot: Slot, at: Instant): void {
+    this.#of(slot).heard(at);
+  }
+
+  /** A source heard only once used the VRID of a virtual router. */
+  stranger(slot: Slot, advert: Advert, at: Instant): void {
+    this.#of(slot).stranger(advert, at);
+  }
+
+  #of(slot: Slot): Collision {
     let collision = this.#bySlot.get(slot.key);
     if (collision === undefined) {
-      if (!slot.routers.some((other) => other.exists)) return;
       collision = new Collision(slot, this.#services);
       this.#bySlot.set(slot.key, collision);
     }
-    collision.heard(router, advert, at);
+    return collision;
+  }
+
+  /** A collision that is open since before a restart. */
+  resume(slot: Slot, event: EventOf<'vrid-collision'>, first: VirtualRouter, at: Instant): void {
+    if (this.#bySlot.has(slot.key)) return;
+    const collision = new Collision(slot, this.#services);
+    this.#bySlot.set(slot.key, collision);
+    collision.resume(resumed(event, at), first, at);
   }
 
   /** A virtual router of the slot fell silent. */
@@ -64,12 +81,19 @@ class Collision implements DeadlineOwner {
     this.ordinal = services.nextOrdinal();
   }
 
-  heard(router: VirtualRouter, advert: Advert, at: Instant): void {
-    if (!router.exists) {
-      this.#strangers.push({ at, source: advert.src, vip: advert.vips[0] ?? '' });
-      if (this.#strangers.length > STRANGERS_MIN) this.#strangers.shift();
-    }
+  resume(begun: Condition<'vrid-collision'>, first: VirtualRouter, at: Instant): void {
+    this.#condition = { begun, with: first };
+    this.#services.ensure(this, at + STRANGERS_WITHIN_US);
+  }
+
+  heard(at: Instant): void {
     if (this.#condition === null) this.#mayBegin(at);
+  }
+
+  stranger(advert: Advert, at: Instant): void {
+    this.#strangers.push({ at, source: advert.src, vip: advert.vips[0] ?? '' });
+    if (this.#strangers.length > STRANGERS_MIN) this.#strangers.shift();
+    this.heard(at);
   }
 
   /** Ends the condition when nobody but the first virtual router is left. */
@@ -92,6 +116,10 @@ class Collision implements DeadlineOwner {
   }
 
   due(now: Instant): number {
+    const sight = this.#condition?.with.sight;
+    if (sight?.blind) return now + SECOND;
+    const seenSince = sight?.after(Number.NEGATIVE_INFINITY, STRANGERS_WITHIN_US) ?? now;
+    if (seenSince > now) return seenSince;
     const until = this.#strangersUntil();
     if (until > now) return until;
     this.review();

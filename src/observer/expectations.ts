@@ -1,4 +1,5 @@
 /** What the configuration leads one to expect: virtual routers that ought to speak, and nobody else for them. */
+import type { EventOf } from '../events.ts';
 import type { Segment } from '../observation.ts';
 import { type Instant, SECOND } from '../time.ts';
 import { familyOf, sameSubnet } from './addresses.ts';
@@ -8,7 +9,7 @@ import type { Observer } from './observer.ts';
 import type { ConfiguredRouter } from './services.ts';
 import { type Speaker, silenceLimitUs } from './speaker.ts';
 import { summarize } from './summaries.ts';
-import type { Condition } from './timeline.ts';
+import { type Condition, resumed } from './timeline.ts';
 import type { VirtualRouter } from './virtual-router.ts';
 
 const NEVER_HEARD_AFTER_US = 10 * SECOND;
@@ -28,6 +29,14 @@ export class Absence implements DeadlineOwner {
     this.#configured = configured;
     this.#start = start;
     this.ordinal = observer.nextOrdinal();
+  }
+
+  /** Not heard before a restart either: the same condition. Answers whether it is about this virtual router. */
+  resume(event: EventOf<'master-lost'>, segment: string, vrid: number, at: Instant): boolean {
+    const { router } = this.#configured;
+    if (router.vrid !== vrid || (router.segment !== null && router.segment !== segment)) return false;
+    this.#condition ??= resumed(event, at);
+    return true;
   }
 
   nextDue(): number {
@@ -91,6 +100,18 @@ export class RogueSpeakers {
       speaker: speaker.address,
       mac: speaker.mac,
     });
+    this.#watch(router, speaker, condition);
+  }
+
+  /** A speaker that was none of its nodes before a restart; the configuration may know it now. */
+  resume(event: EventOf<'rogue-speaker'>, router: VirtualRouter, speaker: Speaker, at: Instant): void {
+    const { configured } = router.identity;
+    const condition = resumed(event, at);
+    if (configured === null || !this.#isRogue(router, configured, speaker)) router.end(condition, at);
+    else this.#watch(router, speaker, condition);
+  }
+
+  #watch(router: VirtualRouter, speaker: Speaker, condition: Condition<'rogue-speaker'>): void {
     const rogue = new Rogue(router, speaker, condition, this.#observer.nextOrdinal(), () =>
       this.#rogues.delete(speaker),
     );

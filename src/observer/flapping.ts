@@ -1,7 +1,8 @@
 /** Many failovers in a short time are one condition, not many alarms. */
+import type { EventOf } from '../events.ts';
 import { type Instant, plusUs, SECOND } from '../time.ts';
 import type { RouterView } from './router-view.ts';
-import type { Condition } from './timeline.ts';
+import { type Condition, resumed } from './timeline.ts';
 
 export class Flapping {
   readonly #router: RouterView;
@@ -30,6 +31,16 @@ export class Flapping {
         windowS: flappingWindowS,
       });
     }
+  }
+
+  /** Failovers before a restart, and the condition if it is open. */
+  resume(failovers: readonly Instant[], open: EventOf<'flapping'> | null, at: Instant): void {
+    const { flappingFailovers } = this.#router.thresholds;
+    this.#recent = failovers.slice(-flappingFailovers);
+    this.#lastAt = failovers.at(-1) ?? open?.time ?? null;
+    if (open === null) return;
+    this.#condition = resumed(open, at);
+    this.#total = open.details.failovers + failovers.filter((other) => other > open.time).length;
   }
 
   /** The virtual router is forgotten. */

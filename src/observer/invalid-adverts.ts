@@ -5,6 +5,7 @@
 import type { AdvertObservation } from '../observation.ts';
 import { type Instant, MS } from '../time.ts';
 import { INVALIDATING } from '../wire/packet.ts';
+import { Generations } from './generations.ts';
 import { RateLimit } from './rate-limit.ts';
 
 const SOURCES_MAX = 4_096;
@@ -14,7 +15,7 @@ const ECHO_WITHIN_US = 250 * MS;
 export class InvalidAdverts {
   readonly #limit = new RateLimit(1, SOURCES_MAX);
   /** the last one of each source and reason, where it has an identification; at most `SOURCES_MAX` */
-  readonly #last = new Map<string, { readonly ipId: number; readonly at: Instant }>();
+  readonly #last = new Generations<{ readonly ipId: number; readonly at: Instant }>(SOURCES_MAX);
   readonly #newSource: (observation: AdvertObservation) => number;
 
   /** `newSource` answers how many new sources one stands for, 0 if it must not be told. */
@@ -38,12 +39,7 @@ export class InvalidAdverts {
     if (ipId === null || ipId === 0) return false;
     const last = this.#last.get(key);
     if (last !== undefined && last.ipId === ipId && at - last.at <= ECHO_WITHIN_US) return true;
-    this.#last.delete(key);
     this.#last.set(key, { ipId, at });
-    if (this.#last.size > SOURCES_MAX) {
-      const [oldest] = this.#last.keys();
-      if (oldest !== undefined) this.#last.delete(oldest);
-    }
     return false;
   }
 }

@@ -15,29 +15,41 @@ import type {
   SightObservation,
 } from '../observation.ts';
 import type { Sample } from '../samples.ts';
-import type { Instant } from '../time.ts';
+import { type Instant, MS } from '../time.ts';
 import type { Advert, Family } from '../wire/packet.ts';
 import { AddressBook, addressKey } from './address-book.ts';
 import { addressRank, familyOf } from './addresses.ts';
+import { type Candidate, Candidates, firstHeard, isCopy, SlotCandidates } from './candidates.ts';
 import { Collisions } from './collisions.ts';
 import { DEFAULT_CONFIGURATION, type ObserverConfiguration, type Thresholds } from './configuration.ts';
 import { type DeadlineOwner, Deadlines } from './deadlines.ts';
 import { Absence, ClaimedRouters, RogueSpeakers } from './expectations.ts';
 import { InvalidAdverts } from './invalid-adverts.ts';
+import { OwnEvents } from './own-events.ts';
 import { RateLimit } from './rate-limit.ts';
+import {
+  captureOf,
+  type RecalledRouter,
+  type RestoredFacts,
+  recollect,
+  routerOf,
+  vipOf,
+} from './restoration.ts';
 import type { Telling } from './router-view.ts';
 import { SampleTaker } from './sample-taker.ts';
 import type { Companions, ConfiguredRouter, RouterIdentity, RouterServices } from './services.ts';
 import { Sight } from './sight.ts';
-import { graceUs, type Speaker, silenceLimitUs } from './speaker.ts';
+import { graceOf, graceUs, type Speaker, silenceLimitUs } from './speaker.ts';
 import { summarize } from './summaries.ts';
-import { type Condition, type Draft, endDetails, Timeline } from './timeline.ts';
+import { type Draft, Timeline } from './timeline.ts';
 import { VirtualRouter } from './virtual-router.ts';
 
 export interface ObserverOptions {
   readonly configuration?: ObserverConfiguration;
   /** also make samples, at every change and every 30 s */
   readonly samples?: boolean;
+  /** what the journal says of the time before; the first observation is then to be a `run` */
+  readonly restored?: RestoredFacts;
   /** who observes, for events about the observer itself: a host name, or `replay` */
   readonly name?: string;
 }
@@ -60,6 +72,7 @@ export interface Slot {
   readonly family: Family;
   readonly vrid: number;
   readonly routers: VirtualRouter[];
+  readonly candidates: SlotCandidates;
 }
 
 interface Voice {
@@ -73,7 +86,6 @@ export class Observer implements RouterServices {
   readonly timeline = new Timeline();
   readonly thresholds: Thresholds;
   readonly #configuration: ObserverConfiguration;
-  readonly #name: string;
   readonly #deadlines = new Deadlines();
   readonly #sights = new Map<string, Sight>();
   /** where anything was heard */
@@ -84,8 +96,9 @@ export class Observer implements RouterServices {
   /** the last voice under each VRID: nearly always the one looked for */
   readonly #lastVoices: (Voice | null)[] = new Array(256).fill(null);
   readonly #routersOfVip = new Map<string, VirtualRouter[]>();
-  readonly #book = new AddressBook();
-  readonly #degraded = new Map<string, Condition<'capture-degraded'>>();
+  readonly #book = new AddressBook((key) => this.#routersOfVip.has(key));
+  readonly #own: OwnEvents;
+  #restored: RestoredFacts | null;
   readonly #collisions: Collisions;
   readonly #rogues: RogueSpeakers;
   readonly #claimed: ClaimedRouters;
@@ -95,8 +108,7 @@ export class Observer implements RouterServices {
   readonly #newSources = new RateLimit(NEW_SOURCES_A_MINUTE, SPEAKERS_MAX);
   readonly #vipMoves = new RateLimit(VIP_MOVES_A_MINUTE, SPEAKERS_MAX);
   readonly #otherMoves = new RateLimit(OTHER_MOVES_A_MINUTE, SPEAKERS_MAX);
-  /** virtual routers heard once, oldest first */
-  readonly #candidates = new Set<VirtualRouter>();
+  readonly #candidates = new Candidates((slot) => this.#dropEmpty(slot));
   #speakerCount = 0;
   #ordinals = 0;
   #started = false;
@@ -104,7 +116,8 @@ export class Observer implements RouterServices {
   constructor(options: ObserverOptions = {}) {
     this.#configuration = options.configuration ?? DEFAULT_CONFIGURATION;
     this.thresholds = this.#configuration.thresholds;
-    this.#name = options.name ?? 'replay';
+    this.#restored = options.restored ?? null;
+    this.#own = new OwnEvents(this.timeline, options.name ?? 'replay');
     this.#collisions = new Collisions(this);
     this.#rogues = new RogueSpeakers(this, this.#configuration);
     this.#claimed = new ClaimedRouters(this, this.#configuration);
@@ -121,6 +134,7 @@ export class Observer implements RouterServices {
     if (!this.#started) this.#start(at);
     this.#passTo(at, observation.kind === 'clock');
     this.timeline.now = at;
+    if (observation.kind !== 'run') this.#goOn(at);
     this.#takeIn(observation.at === at ? observation : { ...observation, at });
     const events = this.timeline.take();
     if (this.#samples !== null && events.length > 0) this.#samples.changed(events, at);
@@ -169,6 +183,105 @@ export class Observer implements RouterServices {
     if (this.#samples !== null) this.#deadlines.ensure(this.#samples, at);
   }
 
+  // going on after a restart
+
+  /** With the first observation. */
+  #goOn(at: Instant): void {
+    if (this.#restored === null) return;
+    const facts = this.#restored;
+    this.#restored = null;
+    this.#resume(facts, at);
+  }
+
+  /** Takes up what the journal says. Every capture is blind until it tells that it sees. */
+  #resume(facts: RestoredFacts, at: Instant): void {
+    const { until, routers, open, claims } = recollect(facts);
+    const since = Math.min(until, at) as Instant;
+    for (const capture of facts.captures) this.#sight(capture).wasAway(since);
+    const bySubject = new Map<string, VirtualRouter>();
+    for (const recalled of routers) {
+      const router = this.#resumeRouter(recalled, facts.captures);
+      if (router === null) continue;
+      bySubject.set(recalled.subject, router);
+      router.resume(
+        recalled,
+        open.filter((event) => event.subject === recalled.subject),
+        at,
+      );
+      this.#settleSubject(router, recalled.subject);
+    }
+    for (const { segment, address, mac } of claims) {
+      const capture = captureOf(segment, facts.captures);
+      if (capture !== null) this.#book.recall(this.#segment(segment, capture), address, mac);
+    }
+    for (const event of open) this.#resumeCondition(event, bySubject.get(event.subject), at);
+  }
+
+  #resumeRouter(recalled: RecalledRouter, captures: readonly string[]): VirtualRouter | null {
+    const capture = captureOf(recalled.segment, captures);
+    const [first] = recalled.speakers;
+    if (capture === null || first === undefined) return null;
+    const segment = this.#segment(recalled.segment, capture);
+    const slot = this.#slotFor(segment, first.advert);
+    return this.#newRouter(slot, first.advert, recalled.since);
+  }
+
+  /** The one it had, unless the configuration says otherwise now. */
+  #settleSubject(router: VirtualRouter, before: string): void {
+    const { identity } = router;
+    const slot = this.slotOf(router);
+    if (slot === undefined) return;
+    const keeps = identity.configured === null && before.includes('#');
+    identity.subject = keeps ? before : this.#subjectFor(slot, identity, router.vips);
+  }
+
+  /** What is not the virtual router's own business: that has been taken up with it. */
+  #resumeCondition(event: TimelineEvent, router: VirtualRouter | undefined, at: Instant): void {
+    switch (event.kind) {
+      case 'capture-degraded':
+        this.#own.resumeDegraded(event, at);
+        if (!this.#sight(event.details.segment).blind) this.#own.sees(event.details.segment, at); // not captured any more
+        break;
+      case 'sink-failing':
+        this.#own.resumeFailing(event, at);
+        break;
+      case 'garp-missing':
+      case 'ip-conflict': {
+        const vip = vipOf(event.subject);
+        if (vip === null) break;
+        const holders = this.#routersOfVip.get(`${vip.segment}|${vip.address}`) ?? [];
+        const holder = holders.find((other) => other.master?.address === event.details.holder) ?? holders[0];
+        holder?.resumeClaim(vip.address, event, at);
+        break;
+      }
+      case 'rogue-speaker': {
+        const speaker = router?.speakers.get(event.details.speaker);
+        if (router !== undefined && speaker !== undefined) this.#rogues.resume(event, router, speaker, at);
+        break;
+      }
+      case 'vrid-collision': {
+        const slot = router === undefined ? undefined : this.slotOf(router);
+        if (router !== undefined && slot !== undefined) this.#collisions.resume(slot, event, router, at);
+        break;
+      }
+      case 'master-lost': {
+        if (router !== undefined) break;
+        const place = routerOf(event.subject);
+        if (place !== null)
+          this.#absences.some((absence) => absence.resume(event, place.segment, place.vrid, at));
+        break;
+      }
+      default:
+        break;
+    }
+  }
+
+  #segment(name: string, capture: string): Segment {
+    const segment = this.#segments.get(name) ?? { name, capture };
+    this.#segments.set(name, segment);
+    return segment;
+  }
+
   /** What falls due before `at`, or on it at the latest, happens. */
   #passTo(at: Instant, inclusive: boolean): void {
     const deadlines = this.#deadlines;
@@ -198,7 +311,12 @@ export class Observer implements RouterServices {
         this.#sightChanged(observation);
         break;
       case 'run':
+        this.#own.run(observation);
+        this.#goOn(observation.at);
+        break;
       case 'sink':
+        this.#own.sink(observation);
+        break;
       case 'clock':
         break;
       default:
@@ -222,9 +340,9 @@ export class Observer implements RouterServices {
       this.#invalidAdvert(observation);
       return;
     }
-    const slot = this.#slotFor(segment, advert, at);
-    const router = this.#routerOf(slot, advert, at);
-    if (!router.hear(observation)) return;
+    const slot = this.#slotFor(segment, advert);
+    const router = this.#routerOf(slot, advert, at) ?? this.#candidate(slot, observation);
+    if (router === null || !router.hear(observation)) return;
     for (const other of slot.routers) if (other !== router) other.rejected(at);
     const speaker = router.speakers.get(advert.src);
     if (speaker !== undefined) {
@@ -232,15 +350,69 @@ export class Observer implements RouterServices {
       this.#rogues.heard(router, speaker, at);
     }
     this.#mayGoOnHere(router, advert, at);
-    if (slot.routers.length > 1) this.#collisions.heard(slot, router, advert, at);
+    if (slot.routers.length + slot.candidates.size > 1) this.#collisions.heard(slot, at);
+  }
+
+  /** An advert of no virtual router: one comes into existence when its source is heard for the second time. */
+  #candidate(slot: Slot, observation: AdvertObservation): VirtualRouter | null {
+    const { advert, at } = observation;
+    const candidates = this.#candidates;
+    const known = candidates.find(slot, this.#sight(slot.segment.capture), advert, at);
+    if (known !== null && isCopy(known, observation)) return null;
+    for (const router of slot.routers) router.rejected(at);
+    if (known === null) {
+      if (this.#makeRoom()) candidates.add(observation, slot);
+      else this.#dropEmpty(slot);
+    } else {
+      const firstAt = firstHeard(known, advert.src);
+      const again = firstAt !== null && at - firstAt >= graceOf(advert.intervalMs * MS);
+      if (again && this.#mayExist(slot, at)) return this.#promote(known);
+      candidates.heard(known, observation);
+    }
+    if (slot.routers.length > 0) this.#collisions.stranger(slot, advert, at);
+    return null;
+  }
+
+  /** All that was heard of it is heard by the virtual router that it is. */
+  #promote(candidate: Candidate): VirtualRouter | null {
+    const { slot, heard, firstAt } = candidate;
+    const first = heard.find((observation) => observation.kind === 'advert');
+    if (first === undefined) return null;
+    const others = slot.routers.map((router) => router.lastAdvertAt);
+    const router = this.#newRouter(slot, first.advert, firstAt);
+    this.#candidates.remove(candidate);
+    router.rejected(Math.max(slot.candidates.rejectedAt(candidate), ...others) as Instant);
+    for (const observation of heard) {
+      if (observation.kind === 'advert') router.hear(observation);
+      else router.claimed(observation.claim, observation.at);
+    }
+    router.comeIntoExistence();
+    return router;
+  }
+
+  /** Room for one more speaker. False: there is none, and nobody who was heard only once to forget. */
+  #makeRoom(): boolean {
+    if (this.#speakerCount + this.#candidates.size < SPEAKERS_MAX) return true;
+    return this.#candidates.removeOldest();
+  }
+
+  #dropEmpty(slot: Slot): void {
+    if (slot.routers.length === 0 && slot.candidates.size === 0) this.#slots.delete(slot.key);
+  }
+
+  /** Whether one more virtual router may be told apart on its VRID now. */
+  #mayExist(slot: Slot, at: Instant): boolean {
+    const others = slot.routers.length;
+    if (others === 0) return true;
+    return others < ROUTERS_OF_VRID_MAX && this.newSource(slot.segment, at) > 0;
   }
 
   #invalidAdvert(observation: AdvertObservation): void {
     const { advert, at, segment } = observation;
     const { family, vrid, src, vips } = advert;
     const group = groupOf(advert);
-    for (const router of this.#slots.get(slotKey(segment, family, vrid, group))?.routers ?? [])
-      router.rejected(at);
+    const slot = this.#slots.get(slotKey(segment, family, vrid, group));
+    if (slot !== undefined) this.#rejected(slot, at);
     const told = this.#invalid.heard(observation);
     if (told === null) return;
     const configured = this.configuredFor(segment, vrid, vips, true);
@@ -258,15 +430,17 @@ export class Observer implements RouterServices {
     );
   }
 
-  #claim({ claim, at, segment }: ClaimObservation): void {
+  #claim(observation: ClaimObservation): void {
+    const { claim, at, segment } = observation;
     this.#frame(segment, at);
     this.#sight(segment.capture).heardTalk(claim.family);
     const key = addressKey(segment, claim.address);
     const routers = this.#routersOfVip.get(key);
-    const fromMac = this.#book.claimed(segment, claim, (other) => this.#routersOfVip.has(other));
+    const fromMac = this.#book.claimed(segment, claim);
     if (fromMac !== null)
       this.#vipMoved(segment, claim.address, fromMac, claim.mac, claim.form, routers ?? [], at);
     if (routers !== undefined) for (const router of [...routers]) router.claimed(claim, at);
+    this.#candidates.claimed(observation);
   }
 
   #vipMoved(
@@ -303,7 +477,13 @@ export class Observer implements RouterServices {
   #carp({ carp, at, segment }: CarpObservation): void {
     this.#frame(segment, at);
     const slot = this.#slots.get(slotKey(segment, carp.family, carp.vhid, ''));
-    if (slot !== undefined) for (const router of slot.routers) router.rejected(at);
+    if (slot !== undefined) this.#rejected(slot, at);
+  }
+
+  /** All that use the VRID dropped something, and were muted by it. */
+  #rejected(slot: Slot, at: Instant): void {
+    for (const router of slot.routers) router.rejected(at);
+    slot.candidates.heard(null, at);
   }
 
   /** Any frame at all: the capture works. */
@@ -314,49 +494,30 @@ export class Observer implements RouterServices {
     if (!this.#segments.has(segment.name)) this.#segments.set(segment.name, segment);
   }
 
-  #sightChanged({ capture, seeing, reason, dropped, at }: SightObservation): void {
+  #sightChanged({ capture, seeing, reason, dropped, since, at }: SightObservation): void {
     const sight = this.#sight(capture);
     if (seeing) this.#regainSight(sight, at);
-    else this.#loseSight(sight, at, reason, dropped, false);
+    else this.#loseSight(sight, Math.min(since ?? at, at) as Instant, reason, dropped, false);
   }
 
-  #loseSight(sight: Sight, since: Instant, reason: string, dropped: number | null, inferred: boolean): void {
+  #loseSight(sight: Sight, at: Instant, reason: string, dropped: number | null, inferred: boolean): void {
+    const since = Math.max(at, sight.regainedAt) as Instant;
     if (sight.blind) {
       sight.inferred &&= inferred;
-      return;
+    } else {
+      for (const slot of this.#slots.values()) {
+        for (const router of slot.routers) if (router.sight === sight) router.sightLost(since);
+      }
+      sight.lose(since);
+      sight.inferred = inferred;
     }
-    for (const slot of this.#slots.values()) {
-      for (const router of slot.routers) if (router.sight === sight) router.sightLost(since);
-    }
-    sight.lose(since);
-    sight.inferred = inferred;
-    const details = { segment: sight.capture, reason, dropped };
-    const begin = this.timeline.draft('begin', {
-      kind: 'capture-degraded',
-      time: since,
-      severity: 'warning',
-      cluster: null,
-      subject: `observer:${this.#name}`,
-      summary: summarize('capture-degraded', 'begin', details, (address) => address),
-      details,
-    });
-    this.timeline.publish(begin);
-    this.#degraded.set(sight.capture, { begin });
+    this.#own.cannotSee(sight.capture, since, reason, dropped);
   }
 
   #regainSight(sight: Sight, at: Instant): void {
     if (!sight.blind) return;
     sight.regain(at);
-    const condition = this.#degraded.get(sight.capture);
-    if (condition !== undefined) {
-      this.#degraded.delete(sight.capture);
-      const details = endDetails(condition.begin, at, {});
-      const { kind, severity, cluster, subject, id } = condition.begin;
-      const summary = summarize(kind, 'end', details, (address) => address);
-      this.timeline.publish(
-        this.timeline.draft('end', { kind, time: at, severity, cluster, subject, summary, details }, id),
-      );
-    }
+    this.#own.sees(sight.capture, at);
     for (const slot of this.#slots.values()) {
       for (const router of slot.routers) if (router.sight === sight) router.sightRegained();
     }
@@ -373,30 +534,30 @@ export class Observer implements RouterServices {
 
   // which virtual router
 
-  #slotFor(segment: Segment, advert: Advert, at: Instant): Slot {
+  #slotFor(segment: Segment, advert: Advert): Slot {
     const { family, vrid } = advert;
     const key = slotKey(segment, family, vrid, groupOf(advert));
-    for (const router of [...(this.#slots.get(key)?.routers ?? [])])
-      if (router.isStale(at)) this.forgotten(router);
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      slot = { key, segment, family, vrid, routers: [] };
+      slot = { key, segment, family, vrid, routers: [], candidates: new SlotCandidates() };
       this.#slots.set(key, slot);
     }
     return slot;
   }
 
-  #routerOf(slot: Slot, advert: Advert, at: Instant): VirtualRouter {
-    let home: VirtualRouter | undefined;
-    for (const router of slot.routers) {
-      if (router.speakers.has(advert.src)) return router;
-      if ((home === undefined || (!home.exists && router.exists)) && router.shares(advert.vips))
-        home = router;
+  /** The virtual router that an advert belongs to; null: none that exists. */
+  #routerOf(slot: Slot, advert: Advert, at: Instant): VirtualRouter | null {
+    for (const router of slot.routers) if (router.speakers.has(advert.src)) return router;
+    if (slot.candidates.size > 0) {
+      const sight = this.#sight(slot.segment.capture);
+      if (this.#candidates.ofSource(slot, sight, advert, at) !== null) return null;
     }
-    if (home !== undefined) return home;
+    for (const router of slot.routers) if (router.shares(advert.vips)) return router;
     const [only] = slot.routers;
-    if (advert.vips.length === 0 && only !== undefined && slot.routers.length === 1) return only;
-    return this.#newRouter(slot, advert, at);
+    const alone = slot.routers.length === 1 && slot.candidates.size === 0;
+    if (advert.vips.length === 0 && only !== undefined && alone) return only;
+    const configured = this.configuredFor(slot.segment, slot.vrid, advert.vips, false);
+    return configured === null ? null : this.#newRouter(slot, advert, at);
   }
 
   #newRouter(slot: Slot, advert: Advert, at: Instant): VirtualRouter {
@@ -584,10 +745,12 @@ export class Observer implements RouterServices {
   }
 
   speakerMet(router: VirtualRouter, speaker: Speaker): void {
+    const hasRoom = this.#makeRoom() || router.speakers.size === 1;
     this.#speakerCount++;
-    if (!router.exists) this.#candidates.add(router);
     if (router.speakers.size > SPEAKERS_OF_ROUTER_MAX) this.#forgetSpeakerOf(router, speaker);
-    if (this.#speakerCount > SPEAKERS_MAX) this.#forgetSomeSpeaker(router, speaker);
+    if (hasRoom) return;
+    router.forgetSpeaker(speaker, this.timeline.now);
+    this.#speakerCount--;
   }
 
   vipLearned(router: VirtualRouter, vip: string): void {
@@ -597,25 +760,17 @@ export class Observer implements RouterServices {
     else routers.push(router);
   }
 
-  mayExist(router: VirtualRouter, at: Instant): boolean {
-    const others = this.slotOf(router)?.routers.filter((other) => other.exists).length ?? 0;
-    if (others === 0) return true;
-    return others < ROUTERS_OF_VRID_MAX && this.newSource(router.identity.segment, at) > 0;
-  }
-
   cameIntoExistence(router: VirtualRouter): void {
     const slot = this.slotOf(router);
-    this.#candidates.delete(router);
     if (slot !== undefined) router.identity.subject = this.#subjectFor(slot, router.identity, router.vips);
   }
 
   forgotten(router: VirtualRouter): void {
     const slot = this.slotOf(router);
     if (slot === undefined || !slot.routers.includes(router)) return;
-    this.#candidates.delete(router);
     slot.routers.splice(slot.routers.indexOf(router), 1);
     for (const each of slot.routers) each.alone = slot.routers.length === 1;
-    if (slot.routers.length === 0) this.#slots.delete(slot.key);
+    this.#dropEmpty(slot);
     this.#speakerCount -= router.speakers.size;
     for (const vip of router.vips) {
       const key = addressKey(router.identity.segment, vip);
@@ -625,21 +780,6 @@ export class Observer implements RouterServices {
     }
     this.#collisions.forgotten(slot);
     router.retire();
-  }
-
-  /** Who was heard once goes, the oldest first; where there is none, whoever came last is not remembered. */
-  #forgetSomeSpeaker(home: VirtualRouter, newcomer: Speaker): void {
-    for (const candidate of this.#candidates) {
-      if (candidate === home) continue;
-      this.forgotten(candidate);
-      return;
-    }
-    if (home.speakers.size === 1) {
-      this.forgotten(home);
-      return;
-    }
-    home.forgetSpeaker(newcomer, this.timeline.now);
-    this.#speakerCount--;
   }
 
   /** Forgets the speaker with the fewest adverts, then the oldest; never the master or a configured node. */

@@ -11,6 +11,7 @@
  * Speakers that reject each other's adverts never yield, and keepalived restarts its timer at each advert it
  * rejects, so they mute each other: the first utterance confirms, and long silence ends nothing.
  */
+import type { EventOf } from '../events.ts';
 import type { Instant } from '../time.ts';
 import { MS, msFromUs } from '../time.ts';
 import type { RouterView } from './router-view.ts';
@@ -26,7 +27,7 @@ import {
   yieldedUs,
 } from './speaker.ts';
 import type { Takeover } from './takeover.ts';
-import type { Condition } from './timeline.ts';
+import { type Condition, resumed } from './timeline.ts';
 
 /** The standing of a speaker against the highest-ranked one, while both speak. */
 export interface Rivalry {
@@ -61,6 +62,8 @@ export class Rivalries {
   #splits: Split[] = [];
   /** pairs of which one spoke though it must have heard the other, and their VIPs differ: as keepalived up to 2.3.2 does */
   readonly #rejectingVips = new Set<string>();
+  /** pairs that rejected each other before a restart, and why: until both were heard */
+  readonly #rejectedBefore = new Map<string, readonly string[]>();
 
   constructor(
     router: RouterView,
@@ -70,6 +73,20 @@ export class Rivalries {
     this.#router = router;
     this.#pending = pending;
     this.#splitEnded = splitEnded;
+  }
+
+  /** A split-brain that is open since before a restart, of two speakers not heard since. */
+  resume(event: EventOf<'split-brain'>, winner: Speaker, loser: Speaker, at: Instant): void {
+    const { rejects } = event.details;
+    if (rejects.includes('vips')) this.#rejectingVips.add(pairOf(winner, loser));
+    if (rejects.length > 0) this.#rejectedBefore.set(pairOf(winner, loser), rejects);
+    this.#splits.push({
+      winner,
+      loser,
+      condition: resumed(event, at),
+      rejecting: rejects.length > 0,
+      agreedAt: Number.NEGATIVE_INFINITY,
+    });
   }
 
   get splitOpen(): boolean {
@@ -180,6 +197,8 @@ export class Rivalries {
   forgotten(speaker: Speaker): void {
     for (const other of this.#router.speakers.values())
       if (other.rivalry?.winner === speaker) other.rivalry = null;
+    for (const pair of this.#rejectingVips)
+      if (pair.split('|').includes(speaker.address)) this.#rejectingVips.delete(pair);
   }
 
   /** When the next overlap is known or split-brain over; Infinity for none. */
@@ -254,7 +273,11 @@ export class Rivalries {
     );
   }
 
-  #rejectedBy(a: Speaker, b: Speaker): string[] {
+  #rejectedBy(a: Speaker, b: Speaker): readonly string[] {
+    if (a.recalled !== null || b.recalled !== null) {
+      const before = this.#rejectedBefore.get(pairOf(a, b));
+      if (before !== undefined) return before;
+    }
     const fields: string[] = rejectedFields(a, b);
     if (fields.length === 0 && vipsDiffer(a, b) && this.#rejectingVips.has(pairOf(a, b))) fields.push('vips');
     return fields;

@@ -68,6 +68,8 @@ export class SampleTaker implements DeadlineOwner {
         speakers: speaking,
         priority: BigInt(master.priority),
         interval_ms: msFromUs(master.intervalUs),
+        version: BigInt(master.advert.version),
+        vips: master.advert.vips.join(' '),
         jitter_ms: msFromUs(master.jitterUs),
         missed: BigInt(master.missed),
       },

@@ -58,8 +58,6 @@ export interface RouterServices {
   speakerMet(router: VirtualRouter, speaker: Speaker): void;
   fellSilent(router: VirtualRouter): void;
   vipLearned(router: VirtualRouter, vip: string): void;
-  /** whether one more virtual router may be told apart on its VRID now */
-  mayExist(router: VirtualRouter, at: Instant): boolean;
   /** settles the subject of a virtual router that was heard for the second time */
   cameIntoExistence(router: VirtualRouter): void;
   forgotten(router: VirtualRouter): void;

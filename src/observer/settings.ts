@@ -6,12 +6,13 @@
  * heard of the *silent* others before is stale until they are heard again. They may have been changed with it
  * (that is how an administrator does it), and a mismatch nobody can see is no reason to wake anybody.
  */
+import type { EventOf } from '../events.ts';
 import { type Instant, MS } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RouterView } from './router-view.ts';
 import { authOf, checksumStyle, isCut, type Speaker } from './speaker.ts';
-import type { Condition } from './timeline.ts';
+import { type Condition, resumed } from './timeline.ts';
 
 const FIELDS = ['version', 'auth', 'advert-interval', 'vips', 'checksum-style'] as const;
 type Field = (typeof FIELDS)[number];
@@ -23,7 +24,8 @@ const BEGINS_A_MINUTE = 5;
 
 export class SettingsWatch {
   readonly #router: RouterView;
-  readonly #passwords = new Map<string, number>();
+  /** what each is called: numbered by first hearing */
+  readonly #passwords = new Map<string, string>();
   /** somebody who changes with every advert is told so often, no more */
   readonly #begins = new RateLimit(BEGINS_A_MINUTE, FIELDS.length);
   readonly #mismatches = new Map<Field, Condition<'config-mismatch'>>();
@@ -38,14 +40,22 @@ export class SettingsWatch {
     if (this.#router.speakers.size > 1) this.#compare(at);
   }
 
+  /** A mismatch that is open since before a restart. */
+  resume(event: EventOf<'config-mismatch'>, at: Instant): void {
+    const field = FIELDS.find((known) => known === event.details.field);
+    if (field !== undefined) this.#mismatches.set(field, resumed(event, at));
+  }
+
   /** An advert that differs from the speaker's last; enters it into the speaker. */
   heard(speaker: Speaker, advert: Advert, at: Instant): void {
-    const before = speaker.advert;
+    const before = new Map(FIELDS.map((field) => [field, this.#valueOf(speaker, field)]));
+    if (speaker.recalled !== null) this.#recognise(advert, speaker.recalled.get('auth'));
     speaker.advert = advert;
+    speaker.recalled = null;
     speaker.intervalUs = advert.intervalMs * MS;
     let changed = speaker.staleFields.size > 0;
     for (const field of FIELDS) {
-      const was = this.#value(before, field);
+      const was = before.get(field) ?? null;
       const is = this.#value(advert, field);
       if (was === is || was === null || is === null) continue;
       changed = true;
@@ -85,7 +95,7 @@ export class SettingsWatch {
     let legacy = false;
     let count = 0;
     for (const speaker of this.#router.speakers.values()) {
-      const value = speaker.staleFields.has(field) ? null : this.#value(speaker.advert, field);
+      const value = speaker.staleFields.has(field) ? null : this.#valueOf(speaker, field);
       if (value === null) continue;
       distinct.add(value);
       legacy ||= speaker.advert.version === 2;
@@ -107,6 +117,12 @@ export class SettingsWatch {
       this.#mismatches.delete(field);
       this.#router.end(open, at);
     }
+  }
+
+  #valueOf(speaker: Speaker, field: Field): string | null {
+    return speaker.recalled === null
+      ? this.#value(speaker.advert, field)
+      : (speaker.recalled.get(field) ?? null);
   }
 
   /** As shown to people; null where the setting does not exist or is not known. */
@@ -131,12 +147,24 @@ export class SettingsWatch {
   #auth(advert: Advert): string {
     const auth = authOf(advert);
     if (auth === 'none' || auth === 'ah' || auth === 'hmac') return auth;
-    let number = this.#passwords.get(auth);
-    if (number === undefined) {
+    let name = this.#passwords.get(auth);
+    if (name === undefined) {
       if (this.#passwords.size >= PASSWORDS_MAX) return 'simple#more';
-      number = this.#passwords.size + 1;
-      this.#passwords.set(auth, number);
+      const taken = new Set(this.#passwords.values());
+      let number = 1;
+      while (taken.has(`simple#${number}`)) number++;
+      name = `simple#${number}`;
+      this.#passwords.set(auth, name);
     }
-    return `simple#${number}`;
+    return name;
+  }
+
+  /** The first password heard of a speaker after a restart is taken for the one it had: nobody wrote that down. */
+  #recognise(advert: Advert, recalled: string | undefined): void {
+    if (recalled === undefined || !recalled.startsWith('simple#') || isCut(advert)) return;
+    const auth = authOf(advert);
+    const isPassword = auth !== 'none' && auth !== 'ah' && auth !== 'hmac';
+    const taken = [...this.#passwords.values()].includes(recalled);
+    if (isPassword && !taken && !this.#passwords.has(auth)) this.#passwords.set(auth, recalled);
   }
 }

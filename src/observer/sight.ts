@@ -35,6 +35,12 @@ export class Sight {
     this.#blindFrom ??= at;
   }
 
+  /** Nothing was watched since then: the hole of a restart. */
+  wasAway(since: Instant): void {
+    this.#blindFrom = since;
+    this.lastFrameAt = since;
+  }
+
   regain(at: Instant): void {
     if (this.#blindFrom === null) return;
     this.#stretches.push({ from: this.#blindFrom, until: at });

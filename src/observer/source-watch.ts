@@ -13,7 +13,7 @@ const ONE_A_US = 60 * SECOND;
 export class SourceWatch {
   readonly #router: RouterView;
   readonly #changed: (speaker: Speaker, mac: string, since: Instant) => void;
-  readonly #told = new Map<Speaker, { at: Instant; suppressed: number }>();
+  readonly #told = new WeakMap<Speaker, { at: Instant; suppressed: number }>();
 
   constructor(router: RouterView, changed: (speaker: Speaker, mac: string, since: Instant) => void) {
     this.#router = router;

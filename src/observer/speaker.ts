@@ -58,6 +58,13 @@ export interface Speaker {
   staleFields: ReadonlySet<string>;
   /** an advert came from another MAC: whose it is will be known later */
   macChange: MacChange | null;
+  /**
+   * Not heard since the observer was restarted: its settings as events showed them, by field. Its `advert` is made
+   * up of them; what they do not name is not known. Null once it is heard.
+   */
+  recalled: ReadonlyMap<string, string> | null;
+  /** false of one recalled whose priority nobody had told */
+  priorityKnown: boolean;
   /** worst deviation from the interval and adverts known to be missing, since the last sample */
   jitterUs: number;
   missed: number;
@@ -111,6 +118,8 @@ export function newSpeaker(advert: Advert, at: Instant): Speaker {
     repelled: null,
     staleFields: new Set(),
     macChange: null,
+    recalled: null,
+    priorityKnown: true,
     jitterUs: 0,
     missed: 0,
   };
@@ -151,7 +160,11 @@ export function freshUs(speaker: Speaker): number {
 
 /** How long a frame may have been on its way when its sender heard the contrary. */
 export function graceUs(speaker: Speaker): number {
-  return Math.min(100 * MS, speaker.intervalUs / 4);
+  return graceOf(speaker.intervalUs);
+}
+
+export function graceOf(intervalUs: number): number {
+  return Math.min(100 * MS, intervalUs / 4);
 }
 
 type Rank = Pick<Speaker, 'priority' | 'rank'>;
@@ -173,9 +186,10 @@ export function rejectedFields(a: Speaker, b: Speaker): RejectedField[] {
   if (x === y) return [];
   if (x.version !== y.version) return ['version'];
   const fields: RejectedField[] = [];
-  if (!isCut(x) && !isCut(y) && authOf(x) !== authOf(y)) fields.push('auth');
+  const bothHeard = a.recalled === null && b.recalled === null;
+  if (bothHeard && !isCut(x) && !isCut(y) && authOf(x) !== authOf(y)) fields.push('auth');
   if (x.version === 2 && x.intervalMs !== y.intervalMs) fields.push('advert-interval');
-  if (checksumStyle(x) !== checksumStyle(y)) fields.push('checksum-style');
+  if (bothHeard && checksumStyle(x) !== checksumStyle(y)) fields.push('checksum-style');
   return fields;
 }
 
@@ -204,6 +218,20 @@ export function checksumStyle(advert: Advert): 'pseudo-header' | 'message-only' 
     case 'unverifiable':
       return 'pseudo-header';
   }
+}
+
+/** The same frame twice, by a mirror port or to several unicast peers, comes within this much. */
+export const ECHO_WITHIN_US = SECOND;
+
+/** But for where they were sent to: unicast peers each get a copy. */
+export function sameMeaning(a: Advert, b: Advert): boolean {
+  if (a === b) return true;
+  return (
+    a.priority === b.priority &&
+    a.srcMac === b.srcMac &&
+    a.vips.length === b.vips.length &&
+    a.vips.every((vip, i) => vip === b.vips[i])
+  );
 }
 
 /** keepalived counts its adverts in the IPv4 ID, skipping 0 on the wrap: how many were sent since `before`. */

@@ -33,7 +33,8 @@ const SENTENCES: Sentences = {
   'master-lost': (d, name, phase) => {
     const vips = d.vips === undefined || d.vips.length === 0 ? 'the virtual router' : list(d.vips);
     if (phase === 'end') {
-      if (d.by !== null) return `${vips} has a master again: ${name(d.by)}, after ${span(d.durationMs ?? 0)}`;
+      if (d.by !== null)
+        return `${vips} has a master again: ${name(d.by)}, after ${span(d.durationMs ?? 0)}${blindness(d.blindMs)}`;
       return `${vips} was not heard again for ${span(d.durationMs ?? 0)} and is forgotten`;
     }
     const alone = d.nothingElseHeard ? '; nothing else was heard either, so the observer may be cut off' : '';
@@ -46,7 +47,7 @@ const SENTENCES: Sentences = {
   'split-brain': (d, name, phase) => {
     if (phase === 'end') {
       const survivor = d.survivor === undefined ? 'one master' : name(d.survivor);
-      return `split-brain of ${list(d.vips)} over after ${span(d.durationMs ?? 0)}: ${survivor} goes on as master`;
+      return `split-brain of ${list(d.vips)} over after ${span(d.durationMs ?? 0)}${blindness(d.blindMs)}: ${survivor} goes on as master`;
     }
     const both = `${name(d.winner)} and ${name(d.loser)} both hold ${list(d.vips)}`;
     if (d.reason === 'rejects')
@@ -102,7 +103,20 @@ const SENTENCES: Sentences = {
   'capture-degraded': (d, _name, phase) =>
     phase === 'end'
       ? `capture on ${d.segment} sees again after ${span(d.durationMs ?? 0)}`
-      : `capture on ${d.segment} is degraded: ${d.reason}${d.dropped === null ? '' : ` (${d.dropped} frames lost)`}`,
+      : `capture on ${d.segment} is degraded: ${d.reason}${framesLost(d.dropped)}`,
+  'observer-started': (d) => {
+    if (d.blindMs === undefined) return `observer ${d.release} started`;
+    const ended = d.previous === 'killed' ? '; the run before was cut off' : '';
+    return `observer ${d.release} started again: nothing was watched for ${span(d.blindMs)}${ended}`;
+  },
+  'observer-stopped': (d) => `observer ${d.release} stopped: nothing is watched from here on`,
+  'sink-failing': (d, _name, phase) => {
+    const waiting =
+      d.waiting === 0 ? '' : ` (${d.waiting} ${d.waiting === 1 ? 'event waits' : 'events wait'})`;
+    return phase === 'end'
+      ? `${d.sink} takes events again after ${span(d.durationMs ?? 0)}${waiting}`
+      : `${d.sink} takes no events: ${d.error}${waiting}`;
+  },
 };
 
 function failoverCause(d: DetailsOf<'failover'>, name: NameOf): string {
@@ -127,6 +141,10 @@ function blindness(blindMs: number | undefined): string {
   return blindMs === undefined ? '' : `, of which ${span(blindMs)} were not seen`;
 }
 
+function framesLost(dropped: number | null): string {
+  return dropped === null ? '' : ` (${dropped} ${dropped === 1 ? 'frame' : 'frames'} lost)`;
+}
+
 function times(count: number): string {
   return count > 1 ? ` (${count} times)` : '';
 }
@@ -142,10 +160,8 @@ export function list(addresses: readonly string[]): string {
 export function span(ms: number): string {
   if (ms < 100) return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`;
   if (ms < 120_000) return `${Number((ms / 1000).toFixed(2))} s`;
-  const minutes = Math.floor(ms / 60_000);
-  if (minutes < 120) {
-    const seconds = Math.round((ms % 60_000) / 1000);
-    return seconds === 0 ? `${minutes} min` : `${minutes} min ${seconds} s`;
-  }
+  const seconds = Math.round(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -15,6 +15,14 @@ export interface Draft<K extends EventKind = EventKind> extends Omit<EventOf<K>,
 /** A begun condition that has not ended. */
 export interface Condition<K extends EventKind = EventKind> {
   readonly begin: Draft<K>;
+  /** begun before the observer was restarted: it ends then at the earliest, since it was open until the hole */
+  readonly notBefore?: Instant;
+}
+
+/** A condition that the journal says is open: the same one, not another. */
+export function resumed<K extends EventKind>(event: EventOf<K>, notBefore: Instant): Condition<K> {
+  const { detectedAt: _, ...begin } = event;
+  return { begin, notBefore };
 }
 
 export interface Statement<K extends EventKind> {

@@ -5,12 +5,13 @@
  * Both wait before they speak. A newcomer's claims come long before its takeover is known, and a newcomer whose
  * first advert was lost looks like a stranger for an interval.
  */
+import type { EventOf } from '../events.ts';
 import { type Instant, MS, SECOND } from '../time.ts';
 import { type Claim, isVirtualRouterMac } from '../wire/packet.ts';
 import { familyOf } from './addresses.ts';
 import type { RouterView } from './router-view.ts';
 import { type Speaker, silenceLimitUs } from './speaker.ts';
-import type { Condition } from './timeline.ts';
+import { type Condition, resumed } from './timeline.ts';
 
 /** So many MACs are remembered for one VIP; the one heard longest ago goes first. */
 const MACS_MAX = 16;
@@ -84,6 +85,18 @@ export class VipWatch {
   /** The virtual router was heard to have this VIP for the first time. */
   learned(address: string, at: Instant): void {
     this.#vip(address).knownSince = at;
+  }
+
+  resumeMissing(address: string, event: EventOf<'garp-missing'>, at: Instant): void {
+    this.#vip(address).missing = resumed(event, at);
+  }
+
+  resumeConflict(address: string, event: EventOf<'ip-conflict'>, at: Instant): void {
+    const { strangers } = this.#vip(address);
+    const mac = event.details.otherMac;
+    if (strangers.size >= MACS_MAX || strangers.has(mac)) return;
+    this.#strangers++;
+    strangers.set(mac, { mac, firstAt: event.time, lastAt: event.time, condition: resumed(event, at) });
   }
 
   /** When `mac` last claimed `address`, null if it never did. */

@@ -4,14 +4,15 @@
  * This is the parent that keeps the state and branches; rivalries (overlap, split-brain), settings and VIP claims
  * are judged by its parts. The rules, with their reasons, are in docs/vrrp-rules.md.
  */
-import type { DetailsOf, EventKind } from '../events.ts';
+import type { DetailsOf, EventKind, EventOf, TimelineEvent } from '../events.ts';
 import type { AdvertObservation } from '../observation.ts';
 import { type Instant, MS, msFromUs, SECOND } from '../time.ts';
-import { type Advert, type Claim, isVirtualRouterMac } from '../wire/packet.ts';
+import { type Claim, isVirtualRouterMac } from '../wire/packet.ts';
 import { AdvertGaps, type Previously } from './advert-gaps.ts';
 import type { DeadlineOwner } from './deadlines.ts';
 import { Flapping } from './flapping.ts';
 import { RateLimit } from './rate-limit.ts';
+import { only, type RecalledRouter, type RecalledSpeaker } from './restoration.ts';
 import { Rivalries, sharedVips, vipsDiffer } from './rivalry.ts';
 import type { RouterView, Telling } from './router-view.ts';
 import type { RouterIdentity, RouterServices } from './services.ts';
@@ -20,6 +21,7 @@ import type { Sight } from './sight.ts';
 import { SourceWatch } from './source-watch.ts';
 import {
   advertsBetween,
+  ECHO_WITHIN_US,
   freshUs,
   givenUpUs,
   graceUs,
@@ -31,18 +33,19 @@ import {
   outranks,
   rejectedFields,
   type Speaker,
+  sameMeaning,
   silenceLimitUs,
   yieldedUs,
 } from './speaker.ts';
 import { summarize } from './summaries.ts';
 import { darkMs, failoverCause, isSuccessor, type Takeover } from './takeover.ts';
-import { type Condition, type Draft, endDetails } from './timeline.ts';
+import { type Condition, type Draft, endDetails, resumed } from './timeline.ts';
 import { VipWatch } from './vip-watch.ts';
 
-/** The same frame twice, by a mirror port or to several unicast peers, comes within this much. */
-const ECHO_WITHIN_US = SECOND;
 /** So many adverts of a speaker are held against copies of them. */
 const RECENT_MAX = 4;
+/** VIPs by which its adverts and claims are recognised; one advert holds at most 255. */
+const VIPS_MAX = 1_024;
 /** Two priority 0 within this much: keepalived went to FAULT. */
 const FAULT_PAIR_US = 5 * MS;
 
@@ -177,6 +180,48 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#lost = condition;
   }
 
+  /**
+   * It existed before a restart: everything the journal says of it, as if it had been heard. What was open then
+   * is open now, and ends by the usual rules.
+   */
+  resume(recalled: RecalledRouter, open: readonly TimelineEvent[], at: Instant): void {
+    this.exists = true;
+    this.lastAdvertAt = recalled.lastAdvertAt;
+    this.#masterSince = recalled.since;
+    this.#speakingSince = recalled.since;
+    for (const speaker of recalled.speakers) this.#recall(speaker, recalled);
+    this.master = this.speakers.get(recalled.master) ?? null;
+    if (recalled.lost !== null) this.#lost = resumed(recalled.lost, at);
+    const [flapping] = only('flapping', open);
+    this.#flapping.resume(recalled.failovers, flapping ?? null, at);
+    for (const event of only('split-brain', open)) {
+      const winner = this.speakers.get(event.details.winner);
+      const loser = this.speakers.get(event.details.loser);
+      if (winner === undefined || loser === undefined) continue;
+      for (const side of [winner, loser]) side.runStart = event.time;
+      this.#rivalries.resume(event, winner, loser, at);
+    }
+    for (const event of only('config-mismatch', open)) this.#settings.resume(event, at);
+  }
+
+  #recall({ advert, settings, priorityKnown }: RecalledSpeaker, recalled: RecalledRouter): void {
+    const speaker = newSpeaker(advert, recalled.lastAdvertAt);
+    speaker.recalled = settings;
+    speaker.priorityKnown = priorityKnown;
+    speaker.highestInRun = advert.priority;
+    speaker.adverts = 2;
+    if (recalled.lost === null && advert.src === recalled.master) speaker.runStart = recalled.since;
+    this.speakers.set(advert.src, speaker);
+    this.#learnVips(speaker, recalled.since);
+    this.#services.speakerMet(this, speaker);
+  }
+
+  /** A condition of one of its VIPs that was open before a restart. */
+  resumeClaim(vip: string, event: EventOf<'garp-missing'> | EventOf<'ip-conflict'>, at: Instant): void {
+    if (event.kind === 'garp-missing') this.#claims.resumeMissing(vip, event, at);
+    else this.#claims.resumeConflict(vip, event, at);
+  }
+
   /** It is forgotten: nothing of it stays open, and no deadline of its own is left. */
   retire(): void {
     const { now } = this.#services.timeline;
@@ -188,20 +233,27 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#flapping.abandon(now);
   }
 
+  /** One of its speakers was heard twice: what was held back until now is told. */
+  comeIntoExistence(): void {
+    this.exists = true;
+    const provisional = this.identity.subject;
+    this.#services.cameIntoExistence(this);
+    const { subject } = this.identity;
+    for (const draft of this.#heldBack) {
+      if (draft.subject === provisional) draft.subject = subject;
+      this.#services.timeline.publish(draft);
+    }
+    this.#heldBack = [];
+    // before that it had no deadlines: what would have been known meanwhile is known now
+    if (this.#takeoverDue() <= this.#services.timeline.now) this.#failover(this.#services.timeline.now);
+  }
+
   forgetSpeaker(speaker: Speaker, at: Instant): void {
     this.speakers.delete(speaker.address);
     if (this.#takeover?.newcomer === speaker) this.#takeover = null;
     this.#rivalries.forgotten(speaker);
     this.#settings.forgotten(at);
     this.#settle();
-  }
-
-  /** It was heard once, and not again in time: as if never. */
-  isStale(at: Instant): boolean {
-    if (this.exists) return false;
-    for (const speaker of this.speakers.values())
-      if (at - this.heardAt(speaker) <= silenceLimitUs(speaker)) return false;
-    return true;
   }
 
   /** Whether an advert for these VIPs is this virtual router's. */
@@ -246,8 +298,6 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       this.lastAdvertAt = at;
       return false;
     } else {
-      const heardTwice = !this.exists && at - speaker.firstAt >= graceUs(speaker);
-      if (heardTwice && this.#services.mayExist(this, at)) this.#comeIntoExistence();
       previously = this.#whatWasKnown(speaker, at);
       this.#enter(speaker, observation);
       this.#count(speaker, at, at - speaker.lastAt, ipId);
@@ -355,9 +405,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
 
   end<K extends EventKind>(condition: Condition<K>, time: Instant, more: Partial<DetailsOf<K>> = {}): void {
     const { begin } = condition;
-    const at = Math.max(time, begin.time) as Instant;
+    const at = Math.max(time, begin.time, condition.notBefore ?? begin.time) as Instant;
     const services = this.#services;
-    const details = services.named(this.identity, endDetails(begin, at, more));
+    const blindUs = this.sight.blindUs(begin.time, at);
+    const known = blindUs > 0 ? { ...more, blindMs: msFromUs(blindUs) } : more;
+    const details = services.named(this.identity, endDetails(begin, at, known));
     this.#publish(
       services.timeline.draft(
         'end',
@@ -423,6 +475,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   }
 
   #enter(speaker: Speaker, { advert, at }: AdvertObservation): void {
+    // the journal does not say the MAC of everybody
+    if (speaker.recalled !== null && speaker.mac === '') speaker.mac = advert.srcMac;
     const expected = this.#sources.isExpected(speaker, advert, at);
     if (expected && advert !== speaker.advert) {
       this.#settings.heard(speaker, advert, at);
@@ -438,7 +492,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       speaker.rivalry = null;
       speaker.highestInRun = 0;
       speaker.firstClaimAt = null;
-    } else if (priority !== speaker.priority && !isSuccessor(speaker, previously, priority, at)) {
+    } else if (
+      priority !== speaker.priority &&
+      speaker.priorityKnown &&
+      !isSuccessor(speaker, previously, priority, at)
+    ) {
       this.tell('priority-change', at, {
         speaker: speaker.address,
         oldPriority: speaker.priority,
@@ -447,6 +505,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     }
     this.#resigned = null;
     speaker.priority = priority;
+    speaker.priorityKnown = true;
     speaker.highestInRun = Math.max(speaker.highestInRun, priority);
     if (previously !== null) countCopies(speaker, at);
     speaker.lastAt = at;
@@ -858,23 +917,9 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     else this.#heldBack.push(draft as unknown as Draft);
   }
 
-  #comeIntoExistence(): void {
-    this.exists = true;
-    const provisional = this.identity.subject;
-    this.#services.cameIntoExistence(this);
-    const { subject } = this.identity;
-    for (const draft of this.#heldBack) {
-      if (draft.subject === provisional) draft.subject = subject;
-      this.#services.timeline.publish(draft);
-    }
-    this.#heldBack = [];
-    // before that it had no deadlines: what would have been known meanwhile is known now
-    if (this.#takeoverDue() <= this.#services.timeline.now) this.#failover(this.#services.timeline.now);
-  }
-
   #learnVips(speaker: Speaker, at: Instant): void {
     for (const vip of speaker.advert.vips) {
-      if (this.vips.has(vip)) continue;
+      if (this.vips.has(vip) || this.vips.size >= VIPS_MAX) continue;
       this.vips.add(vip);
       this.#claims.learned(vip, at);
       this.#services.vipLearned(this, vip);
@@ -909,15 +954,4 @@ function countCopies(speaker: Speaker, at: Instant): void {
 /** keepalived numbers its adverts: this one was sent a little before that one. */
 function isOlder(ipId: number, than: number): boolean {
   return ipId !== than && advertsBetween(ipId, than) <= RECENT_MAX;
-}
-
-/** But for where they were sent to: unicast peers each get a copy. */
-function sameMeaning(a: Advert, b: Advert): boolean {
-  if (a === b) return true;
-  return (
-    a.priority === b.priority &&
-    a.srcMac === b.srcMac &&
-    a.vips.length === b.vips.length &&
-    a.vips.every((vip, i) => vip === b.vips[i])
-  );
 }

@@ -46,11 +46,17 @@ export function adviceFor(event: TimelineEvent): string | null {
     case 'ip-conflict':
       return 'Another machine uses the virtual address: find the port of its MAC on the switch and remove the address there.';
     case 'capture-degraded':
-      return 'Silence proves nothing while the capture is blind: record closer to the nodes, with a filter and a larger buffer (`tcpdump -B 16384`).';
+      return captureAdvice(event.details.reason, event.details.segment);
+    case 'sink-failing':
+      return event.details.sink === 'journal'
+        ? 'Events are in memory only: look at the space, the permissions and the health of the disk that holds the journal.'
+        : `Nothing is lost, events wait in the journal: is ${event.details.sink} reachable, and are its address and credentials right?`;
     case 'master-seen':
     case 'config-changed':
     case 'priority-change':
     case 'vip-moved':
+    case 'observer-started':
+    case 'observer-stopped':
       return null;
     default:
       return event satisfies never;
@@ -65,6 +71,27 @@ function failoverAdvice(cause: string): string | null {
       return 'A tracked check lowered the master’s priority: look at what the check watches there.';
     default:
       return null; // graceful, preemption: somebody's will
+  }
+}
+
+/** Silence proves nothing while the capture is blind: what makes it see again? */
+function captureAdvice(reason: string, capture: string): string {
+  switch (reason) {
+    case 'link-down':
+      return `The interface has no link, so nothing can be seen: look at the cable, the switch port and \`ip link show ${capture}\`.`;
+    case 'no-such-interface':
+      return `The interface is gone or renamed (\`ip link\`): capture resumes by itself when ${capture} is back.`;
+    case 'not-permitted':
+      return 'The capture process may not open the interface: it needs CAP_NET_RAW (see the service unit).';
+    case 'capture-crashed':
+    case 'capture-hung':
+      return 'The capture process is started again by itself; if this repeats, look at its last words in the log.';
+    case 'machine-stalled':
+      return 'The observer itself got no CPU: look at the load, the steal time and the suspends of this machine.';
+    case 'clock-stepped':
+      return 'The clock of this machine was set: let chrony or ntpd slew it instead.';
+    default:
+      return 'Silence proves nothing while the capture is blind: observe closer to the nodes, with a filter and a larger buffer (`tcpdump -B 16384`).';
   }
 }
 

@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { ConfigurationError, parseConfiguration, readConfiguration } from '../../src/config/read.ts';
 import { DEFAULT_THRESHOLDS } from '../../src/observer/configuration.ts';
 
@@ -18,7 +21,7 @@ function problems(text: string, environment: Record<string, string> = {}): strin
 
 describe('a configuration', () => {
   it('names nodes and virtual routers', () => {
-    const { observer, interfaces, unused } = read(`
+    const { observer, capture, unused } = read(`
 capture: {interfaces: [eth0]}
 clusters:
   - name: orders-db
@@ -35,10 +38,10 @@ clusters:
         vips: [192.168.10.10]
         nodes: [hosta, hostb]
       - {vrid: 52, unicast: true}
-journal: {path: /var/lib/vipwatch/journal.db}
+influx: {url: "http://127.0.0.1:8086", token: file:/nonexistent/and-not-needed-yet}
 `);
-    expect(interfaces).toEqual(['eth0']);
-    expect(unused).toEqual(['clusters[0].nodes[0].haproxy', 'journal']);
+    expect(capture).toEqual({ interfaces: ['eth0'], join: true });
+    expect(unused).toEqual(['clusters[0].nodes[0].haproxy', 'influx']);
     expect(observer.thresholds).toEqual(DEFAULT_THRESHOLDS);
     expect(observer.clusters).toEqual([
       {
@@ -75,6 +78,48 @@ journal: {path: /var/lib/vipwatch/journal.db}
     });
   });
 
+  it('says what is captured, how long the journal keeps what, and where the daemon listens', () => {
+    const { capture, journal, control } = parseConfiguration(
+      `capture: {interfaces: [eth0, eth1], join: false}
+journal: {path: data/journal.db, retention: 90d, samples: 12h}
+control: {path: /run/other/control.sock}
+`,
+      '/etc/vipwatch/vipwatch.yaml',
+      {},
+    );
+    expect(capture).toEqual({ interfaces: ['eth0', 'eth1'], join: false });
+    expect(journal).toEqual({
+      path: '/etc/vipwatch/data/journal.db',
+      retentionMs: 90 * 86_400_000,
+      samplesMs: 12 * 3_600_000,
+    });
+    expect(control).toEqual({ path: '/run/other/control.sock' });
+  });
+
+  it('keeps events for 30 days and samples for 3, and looks for its places, where nothing else is said', () => {
+    expect(read('')).toMatchObject({
+      capture: { interfaces: [], join: true },
+      journal: { path: null, retentionMs: 30 * 86_400_000, samplesMs: 3 * 86_400_000 },
+      control: { path: null },
+    });
+  });
+
+  it('may have one VRID on two segments, in two clusters, and in both families of one', () => {
+    const { observer } = read(`clusters:
+  - name: web
+    virtualRouters:
+      - {vrid: 51, segment: eth0, vips: [10.0.0.100]}
+      - {vrid: 51, segment: eth0, vips: ["fd00::100"]}
+  - name: db
+    virtualRouters:
+      - {vrid: 51, segment: eth1, vips: [10.1.0.100]}
+`);
+    expect(observer.clusters.map((cluster) => cluster.virtualRouters.map(({ segment }) => segment))).toEqual([
+      ['eth0', 'eth0'],
+      ['eth1'],
+    ]);
+  });
+
   it('may be empty', () => {
     expect(read('# nothing yet\n').observer.clusters).toEqual([]);
   });
@@ -82,6 +127,68 @@ journal: {path: /var/lib/vipwatch/journal.db}
   it('resolves variables after the YAML is parsed', () => {
     const text = `cluster: "\${NAME}"\nnodes: []\n`;
     expect(read(text, { NAME: 'x: [y' }).observer.clusters[0]?.name).toBe('x: [y');
+  });
+});
+
+describe('a value from outside', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vipwatch-config-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const nameOf = (text: string, environment: Record<string, string> = {}) =>
+    parseConfiguration(`cluster: ${text}\nnodes: []\n`, join(folder, 'v.yaml'), environment).observer
+      .clusters[0]?.name;
+
+  it('is what a file holds, without the line break at its end, relative to the configuration', () => {
+    writeFileSync(join(folder, 'name'), ' web \n');
+    expect(nameOf('file:name')).toBe('web');
+    expect(nameOf(`file:${join(folder, 'name')}`)).toBe('web');
+    expect(nameOf(`"file:\${CREDENTIALS_DIRECTORY}/name"`, { CREDENTIALS_DIRECTORY: folder })).toBe('web');
+  });
+
+  it('is a variable’s as it is, and percent-encoded inside a URL', () => {
+    const environment = { PASSWORD: 'p@ss/w:rd', URL: `http://h/\${PASSWORD}` };
+    expect(nameOf(`"\${PASSWORD}"`, environment)).toBe('p@ss/w:rd');
+    expect(nameOf(`"mysql://u:\${PASSWORD}@h:3306"`, environment)).toBe('mysql://u:p%40ss%2Fw%3Ard@h:3306');
+    expect(nameOf(`"\${URL}"`, environment)).toBe(`http://h/\${PASSWORD}`);
+  });
+
+  it('is a problem with its line where there is none', () => {
+    const wrong = (text: string) => {
+      try {
+        return nameOf(text);
+      } catch (error) {
+        return error instanceof ConfigurationError ? error.message.replace(`${folder}/`, '') : error;
+      }
+    };
+    writeFileSync(join(folder, 'empty'), '\n');
+    expect(wrong('file:nowhere')).toBe(
+      'v.yaml:1: cluster: file:nowhere cannot be read: no such file; file: takes the path of a readable file that holds the value and nothing else',
+    );
+    expect(wrong('file:empty')).toMatch(/^v\.yaml:1: cluster: file:empty is empty; /);
+    expect(wrong('file:.')).toMatch(/^v\.yaml:1: cluster: file:\. is no regular file; /);
+    expect(wrong('file:/dev/zero')).toMatch(/file:\/dev\/zero is no regular file; /);
+  });
+
+  it('is never shown, whatever is wrong with it', () => {
+    writeFileSync(join(folder, 'secret'), 'hunter2\n');
+    const environment = { SECRET: 'hunter2' };
+    const text = `capture: {interfaces: "\${SECRET}"}
+cluster: web
+nodes:
+  - {name: "\${SECRET}", addresses: ["file:secret"]}
+  - {name: file:secret, addresses: ["file:secret"]}
+virtualRouters:
+  - {vrid: "\${SECRET}", nodes: [c]}
+  - {vrid: 51, nodes: ["x\${SECRET}"]}
+`;
+    let message = '';
+    try {
+      parseConfiguration(text, join(folder, 'v.yaml'), environment);
+    } catch (error) {
+      message = error instanceof Error ? error.message : '';
+    }
+    expect(message).not.toContain('hunter2');
+    expect(message.split('\n')).toHaveLength(8);
+    expect(message).toContain(`no node is named x\${SECRET}; the cluster's nodes: \${SECRET}, file:secret`);
   });
 });
 
@@ -105,12 +212,13 @@ colour: red
     ).toEqual([
       'vipwatch.yaml:5: clusters[0].nodes[0].addresses[0]: "192.168.10.999" does not fit; expected an IPv4 or IPv6 address without prefix or zone, such as 192.168.10.11',
       'vipwatch.yaml:6: clusters[0].nodes[1].addresses: missing; expected a list of IP addresses',
+      'vipwatch.yaml:6: clusters[0].nodes[1].name: a second node named hosta; each needs its own name',
       'vipwatch.yaml:7: clusters[0].nodes[1].adresses: unknown key; known here: name, addresses, haproxy, database',
       'vipwatch.yaml:9: clusters[0].virtualRouters[0].vrid: 512 does not fit; expected a whole number from 1 to 255',
       'vipwatch.yaml:10: clusters[0].virtualRouters[0].vips: "192.168.10.10" does not fit; expected a list of virtual IP addresses',
       'vipwatch.yaml:11: clusters[0].virtualRouters[1].vrid: missing; expected a whole number from 1 to 255',
       'vipwatch.yaml:12: clusters[0].virtualRouters[1].unicast: "yes" does not fit; expected true or false',
-      'vipwatch.yaml:13: colour: unknown key; known here: capture, clusters, cluster, nodes, virtualRouters, thresholds, journal, influx, grafana, alerts',
+      'vipwatch.yaml:13: colour: unknown key; known here: capture, clusters, cluster, nodes, virtualRouters, thresholds, journal, control, influx, grafana, alerts',
     ]);
   });
 
@@ -128,6 +236,49 @@ virtualRouters:
       'vipwatch.yaml:4: nodes[1].name: a second node named a; each needs its own name',
       "vipwatch.yaml:4: nodes[1].addresses[0]: 10.0.0.1 is a's already; an address belongs to one node",
       "vipwatch.yaml:7: virtualRouters[0].nodes[1]: no node is named c; the cluster's nodes: a",
+    ]);
+  });
+
+  it('is refused where names do not agree, whatever else is wrong', () => {
+    expect(
+      problems(`clusters:
+  - name: web
+    nodes: [{name: a, addresses: [10.0.0.1]}]
+    virtualRouters:
+      - {vrid: 0, nodes: [a, nobody]}
+colour: red
+`),
+    ).toEqual([
+      'vipwatch.yaml:5: clusters[0].virtualRouters[0].vrid: 0 does not fit; expected a whole number from 1 to 255',
+      "vipwatch.yaml:5: clusters[0].virtualRouters[0].nodes[1]: no node is named nobody; the cluster's nodes: a",
+      expect.stringMatching(/^vipwatch\.yaml:6: colour: unknown key/),
+    ]);
+  });
+
+  it('is refused where nobody can tell which of two virtual routers is meant', () => {
+    expect(
+      problems(`clusters:
+  - name: web
+    virtualRouters:
+      - {vrid: 51, vips: [10.0.0.100]}
+      - {vrid: 52, segment: eth0}
+  - name: db
+    virtualRouters:
+      - {vrid: 51, segment: eth1, vips: [10.1.0.100]}
+      - {vrid: 52, segment: eth0, vips: [10.1.0.101]}
+`),
+    ).toEqual([
+      'vipwatch.yaml:8: clusters[1].virtualRouters[0].vrid: VRID 51 stands twice; give each of the two its own segment, such as segment: eth0',
+      'vipwatch.yaml:9: clusters[1].virtualRouters[1].vrid: VRID 52 stands twice on segment eth0; a segment has each VRID once in IPv4 and once in IPv6',
+    ]);
+  });
+
+  it('is refused where an interface stands twice or a socket’s path is longer than the kernel takes', () => {
+    expect(
+      problems(`capture: {interfaces: [eth0, eth0]}\ncontrol: {path: /run/${'x'.repeat(103)}}\n`),
+    ).toEqual([
+      'vipwatch.yaml:1: capture.interfaces[1]: eth0 stands twice; once is enough',
+      expect.stringMatching(/^vipwatch\.yaml:2: control\.path: .* does not fit; .* of at most 107 bytes$/),
     ]);
   });
 

@@ -15,6 +15,11 @@
  *   talk 3                                somebody's ordinary ARP request
  *   blind 3 reason=link-down | sight 9    the capture cannot see; it sees again
  *   clock 14.5                            time passes
+ *   run 0 | stop 20                       the observer begins to watch, or stops
+ *   restart 30 since=20 [killed] [blind]  it was away from 20 on (frames in between are lost), and goes on with what
+ *                                          it told and its last samples; `blind`: no capture sees yet
+ *   sink 3 name=journal error=disk-full waiting=2 | sink 9 name=journal     takes no events; takes them again
+ *   reconfigured cluster=…                from the next restart on, instead of what was configured
  *   configured cluster=web vrid=51 vips=… nodes=a,b [unicast]   before the first command that takes time
  *
  * Any `let` setting may also stand on an advert (`mac=`, `src=`, `segment=` too). Addresses and MACs of nodes show
@@ -22,11 +27,12 @@
  */
 
 import type { TimelineEvent } from '../../src/events.ts';
-import type { Observation, Segment } from '../../src/observation.ts';
+import type { Observation, RunObservation, Segment } from '../../src/observation.ts';
 import { familyOf } from '../../src/observer/addresses.ts';
 import { DEFAULT_THRESHOLDS, type ObserverConfiguration } from '../../src/observer/configuration.ts';
 import { Observer } from '../../src/observer/observer.ts';
-import { instantFromUs, MS, SECOND } from '../../src/time.ts';
+import type { Sample } from '../../src/samples.ts';
+import { type Instant, instantFromUs, MS, SECOND } from '../../src/time.ts';
 import { type Advert, INVALIDATING, type Problem } from '../../src/wire/packet.ts';
 
 /** Plays a scenario and answers it with the events that really followed. */
@@ -77,6 +83,9 @@ class Scenario {
   };
   #configuration: ObserverConfiguration | null = null;
   #observer: Observer | null = null;
+  /** what a journal would hold: all that was told, and the latest sample of each series */
+  readonly #told: TimelineEvent[] = [];
+  readonly #samples = new Map<string, Sample>();
 
   constructor() {
     for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) this.#node(name, `10.0.0.${i + 1}`);
@@ -87,16 +96,52 @@ class Scenario {
     for (const line of lines) {
       const command = line.replace(/#.*/, '').trim();
       if (command === '') continue;
-      for (const o of this.#expand(command)) observations.push({ o, order: observations.length });
+      const first = command.startsWith('restart') ? -1_000_000 : 0;
+      for (const o of this.#expand(command)) observations.push({ o, order: first + observations.length });
     }
     observations.sort((x, y) => x.o.at - y.o.at || x.order - y.order);
-    this.#observer ??= new Observer(
-      this.#configuration === null ? {} : { configuration: this.#configuration },
+    const away = observations.flatMap(({ o }) =>
+      o.kind === 'run' && o.phase === 'started' && o.previousUntil !== null
+        ? [{ since: o.previousUntil, until: o.at }]
+        : [],
     );
     const events: string[] = [];
-    for (const { o } of observations)
-      for (const event of this.#observer.observe(o)) events.push(this.#show(event));
+    for (const { o } of observations) {
+      if (away.some(({ since, until }) => o.at > since && o.at < until)) continue;
+      if (o.kind === 'run' && o.phase === 'started' && o.previousUntil !== null)
+        this.#observer = this.#restarted(o.previousUntil);
+      this.#observer ??= new Observer(this.#options());
+      for (const event of this.#observer.observe(o)) {
+        this.#told.push(event);
+        events.push(this.#show(event));
+      }
+      for (const sample of this.#observer.takeSamples())
+        this.#samples.set(`${sample.measurement} ${JSON.stringify(sample.tags)}`, sample);
+    }
     return events.length === 0 ? ['(nothing)'] : events;
+  }
+
+  #options() {
+    return {
+      samples: true,
+      ...(this.#configuration === null ? {} : { configuration: this.#configuration }),
+    };
+  }
+
+  #restarted(until: Instant): Observer {
+    return new Observer({
+      ...this.#options(),
+      restored: {
+        until,
+        captures: this.#captures(),
+        events: this.#told,
+        samples: [...this.#samples.values()],
+      },
+    });
+  }
+
+  #captures(): string[] {
+    return [...new Set(['eth0', ...[...this.#segments.values()].map(({ capture }) => capture)])];
   }
 
   #expand(command: string): Observation[] {
@@ -115,6 +160,10 @@ class Scenario {
         return [];
       case 'node':
         this.#node(first, second);
+        return [];
+      case 'reconfigured':
+        this.#configuration = null;
+        this.#configure(settings, plain.includes('unicast'));
         return [];
       case 'configured':
         this.#configure(settings, plain.includes('unicast'));
@@ -161,11 +210,45 @@ class Scenario {
             dropped: settings.dropped === undefined ? null : Number(settings.dropped),
           },
         ];
+      case 'run':
+      case 'stop':
+        return [run(Number(first), verb === 'run' ? 'started' : 'stopped')];
+      case 'restart':
+        return this.#restart(Number(first), settings, plain);
+      case 'sink':
+        return [
+          {
+            kind: 'sink',
+            at: us(Number(first)),
+            sink: settings.name ?? 'journal',
+            failing: settings.error !== undefined,
+            error: settings.error ?? null,
+            waiting: Number(settings.waiting ?? 0),
+          },
+        ];
       case 'clock':
         return [{ kind: 'clock', at: us(Number(first)) }];
       default:
         throw new Error(`unknown command: ${command}`);
     }
+  }
+
+  #restart(at: number, settings: Settings, words: readonly string[]): Observation[] {
+    const since = Number(settings.since ?? at - 0.5);
+    const killed = words.includes('killed');
+    const seeing = (capture: string): Observation => ({
+      kind: 'sight',
+      at: us(at),
+      capture,
+      seeing: true,
+      reason: 'started',
+      dropped: null,
+    });
+    return [
+      killed ? { kind: 'clock', at: us(since) } : run(since, 'stopped'),
+      { ...run(at, 'started'), previous: killed ? 'killed' : 'stopped', previousUntil: us(since) },
+      ...(words.includes('blind') ? [] : this.#captures().map(seeing)),
+    ];
   }
 
   #advert(node: string, at: number, settings: Settings, copy: boolean): Observation[] {
@@ -284,6 +367,10 @@ class Scenario {
   }
 }
 
+function run(at: number, phase: RunObservation['phase']): RunObservation {
+  return { kind: 'run', at: us(at), phase, release: '1.2.3', previous: 'none', previousUntil: null };
+}
+
 function details(event: TimelineEvent): string {
   const d = event.details;
   const shown: Record<string, unknown> =
@@ -302,7 +389,9 @@ function details(event: TimelineEvent): string {
           ? { overlapMs: d.overlapMs }
           : event.kind === 'master-lost' && event.phase === 'begin'
             ? { reason: d.reason, blindMs: d.blindMs }
-            : {};
+            : event.phase === 'end'
+              ? { blindMs: d.blindMs }
+              : {};
   const parts = Object.entries(shown).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${String(value)}`],
   );

@@ -1,0 +1,276 @@
+/**
+ * The daemon of `vipwatch observe`: wires captures, pump, observer, journal and control socket together. What starts
+ * in which order, and stops in which, stands here and nowhere else.
+ *
+ *     captures → pump → observer → journal → what was committed is told
+ *
+ * An event is durable before anybody is told of it. Nothing here judges, and nothing here waits for the disk but the
+ * start, and a reload, which reads the journal as a start does.
+ */
+import { hostname } from 'node:os';
+import type { CaptureLink } from './capture/live/capture-link.ts';
+import { LiveCapture } from './capture/live/live-capture.ts';
+import { Pump, SYSTEM_CLOCKS } from './capture/pump.ts';
+import type { Configuration } from './config/read.ts';
+import { ControlServer } from './control/server.ts';
+import type { TimelineEvent } from './events.ts';
+import { JournalReader } from './journal/journal-reader.ts';
+import { type JournalTrouble, JournalWriter } from './journal/journal-writer.ts';
+import type { Observation } from './observation.ts';
+import { Observer } from './observer/observer.ts';
+import type { RestoredFacts } from './observer/restoration.ts';
+import { type Instant, MS, plusUs, SECOND } from './time.ts';
+import type { JournalledEvent } from './timeline/journalled-event.ts';
+import { type StatusDocument, statusDocument } from './timeline/status.ts';
+
+export interface AppOptions {
+  readonly configuration: Configuration;
+  readonly interfaces: readonly string[];
+  readonly join: boolean;
+  readonly journalPath: string;
+  /** null: no control socket */
+  readonly controlPath: string | null;
+  readonly release: string;
+  readonly link: CaptureLink;
+  /** events in the journal's order, once they are durable, or cannot be made so */
+  readonly onTold: (entries: readonly JournalledEvent[]) => void;
+  /** something that the person who runs this should know */
+  readonly onRemark: (text: string) => void;
+}
+
+type Follower = (entries: readonly JournalledEvent[]) => void;
+
+const BEAT_MS = 100;
+/** How far back the journal is read to know the present, and how many events of it at the most. */
+const RESTORED_US = 25 * 3_600 * SECOND;
+const RESTORED_MAX = 20_000;
+const DAY_US = 24 * 3_600 * SECOND;
+const DAY_MAX = 20_000;
+const ALIVE_EVERY_US = SECOND;
+const RELOAD_WITHIN_MS = 2_000;
+
+export class App {
+  readonly #options: AppOptions;
+  readonly #host = hostname();
+  readonly #journal: JournalWriter;
+  readonly #pump: Pump;
+  readonly #captures: LiveCapture;
+  readonly #startedAt: Instant;
+  readonly #followers = new Set<Follower>();
+  #observer: Observer;
+  #control: ControlServer | null = null;
+  #beat: NodeJS.Timeout | null = null;
+  /** the latest knowledge told: a clock that is set back changes nothing about its order */
+  #detectedAt = 0;
+  #aliveAt = 0;
+  /** events given to the journal and not yet told */
+  #untold = 0;
+  #lastSeq = 0;
+  #stopping: Promise<void> | null = null;
+
+  /** Resolves once the timeline is being written. Throws a JournalError or ControlSocketError. */
+  static async start(options: AppOptions): Promise<App> {
+    const { retentionMs, samplesMs } = options.configuration.journal;
+    const journal = await JournalWriter.open(options.journalPath, { retentionMs, samplesMs });
+    let app: App | null = null;
+    try {
+      app = new App(options, journal);
+      await app.#start();
+      return app;
+    } catch (error) {
+      await (app === null ? journal.stop(SYSTEM_CLOCKS.wallUs() as Instant) : app.stop());
+      throw error;
+    }
+  }
+
+  private constructor(options: AppOptions, journal: JournalWriter) {
+    this.#options = options;
+    this.#journal = journal;
+    this.#pump = new Pump(
+      options.interfaces,
+      {
+        observe: (observation) => this.#observe(observation),
+        heardAgain: (at, segment, advert, ipId) => this.#observer.heardAgain(at, segment, advert, ipId),
+      },
+      SYSTEM_CLOCKS,
+    );
+    this.#startedAt = this.#pump.now;
+    const until = journal.previousRun.until;
+    this.#observer = this.#observerFor(options.configuration, until);
+    const { interfaces, join, link, onRemark } = options;
+    this.#captures = new LiveCapture({ interfaces, join, link, remark: onRemark });
+    journal.onCommitted((entries) => this.#told(entries));
+    journal.onTrouble((trouble) => this.#journalTrouble(trouble));
+    journal.onSetAside(({ path, reason }) =>
+      onRemark(`the journal was damaged (${reason}); it is now ${path}, and a new one has begun`),
+    );
+  }
+
+  async #start(): Promise<void> {
+    const { release, controlPath, onRemark } = this.#options;
+    const { setAside, previousRun } = this.#journal;
+    if (setAside !== null)
+      onRemark(
+        `the journal was damaged (${setAside.reason}); it is now ${setAside.path}, and a new one begins`,
+      );
+    this.#observe({
+      kind: 'run',
+      at: this.#pump.now,
+      phase: 'started',
+      release,
+      previous: previousRun.kind,
+      previousUntil: previousRun.until,
+    });
+    if (controlPath !== null) {
+      this.#control = await ControlServer.listen(controlPath, {
+        status: () => this.status(),
+        events: (query) => this.#journal.query(query),
+        lastSeq: () => this.#lastSeq,
+        follow: (listener) => {
+          this.#followers.add(listener);
+          return () => this.#followers.delete(listener);
+        },
+      });
+    }
+    this.#beat = setInterval(() => this.#pump.beat(), BEAT_MS);
+    await this.#captures.start(this.#pump);
+  }
+
+  /**
+   * From then on the observer knows what the new configuration says, and all that the journal says, as after a
+   * restart; only that nothing was missed. What it takes in of captures and journal needs a restart.
+   */
+  async reload(configuration: Configuration): Promise<void> {
+    const until = Date.now() + RELOAD_WITHIN_MS;
+    while (this.#untold > 0 && Date.now() < until) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#stopping === null) this.#observer = this.#observerFor(configuration, this.#pump.now);
+  }
+
+  async status(): Promise<StatusDocument> {
+    const now = this.#pump.now;
+    const wall = (at: Instant) => this.#pump.wallOf(at);
+    const events: TimelineEvent[] = [];
+    for await (const { event } of this.#journal.query({ since: plusUs(wall(now), -DAY_US), limit: DAY_MAX }))
+      events.push(event);
+    const open = await this.#journal.openConditions();
+    const captures = this.#pump.states();
+    const behind = captures.flatMap(({ seeing, upTo }) => (seeing && upTo !== null ? [upTo] : []));
+    return statusDocument({
+      now: wall(now),
+      host: this.#host,
+      release: this.#options.release,
+      startedAt: this.#startedAt,
+      captures: captures.map(({ capture, seeing, reason, since, received, dropped }) => ({
+        name: capture,
+        seeing,
+        reason,
+        since: wall(since),
+        received,
+        dropped,
+      })),
+      routers: [],
+      events,
+      open: open.map(({ event }) => event),
+      health: {
+        delayMs:
+          behind.length === 0 ? null : Math.max(0, SYSTEM_CLOCKS.wallUs() - wall(minimum(behind))) / MS,
+        waiting: this.#journal.trouble.waiting,
+        lastSeq: this.#lastSeq,
+      },
+    });
+  }
+
+  /** Flushes and ends; under 2 s. A second call waits for the first. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    await this.#captures.stop();
+    if (this.#beat !== null) {
+      clearInterval(this.#beat);
+      const { release } = this.#options;
+      const at = this.#pump.now;
+      this.#observe({ kind: 'run', at, phase: 'stopped', release, previous: 'none', previousUntil: null });
+    }
+    await this.#journal.stop(this.#pump.wallOf(this.#pump.now));
+    await this.#control?.close();
+  }
+
+  #observe(observation: Observation): void {
+    const events = this.#observer.observe(observation);
+    const isClock = observation.kind === 'clock';
+    const samples = isClock || events.length > 0 ? this.#observer.takeSamples() : [];
+    const isAlive = isClock && observation.at - this.#aliveAt >= ALIVE_EVERY_US;
+    if (events.length === 0 && samples.length === 0 && !isAlive) return;
+    this.#aliveAt = observation.at;
+    this.#untold += events.length;
+    this.#journal.append(
+      events.map((event) => this.#dated(event)),
+      samples.map((sample) => ({ ...sample, time: this.#pump.wallOf(sample.time) })),
+      this.#pump.wallOf(observation.at),
+    );
+  }
+
+  #told(entries: readonly JournalledEvent[]): void {
+    this.#untold -= entries.length;
+    this.#lastSeq = entries.at(-1)?.seq ?? this.#lastSeq;
+    this.#options.onTold(entries);
+    for (const follower of this.#followers) follower(entries);
+  }
+
+  /** Events are made in stream time and dated by the wall clock of their moment; knowledge never goes back. */
+  #dated(event: TimelineEvent): TimelineEvent {
+    const time = this.#pump.wallOf(event.time);
+    this.#detectedAt = Math.max(this.#detectedAt, this.#pump.wallOf(event.detectedAt));
+    if (time === event.time && this.#detectedAt === event.detectedAt) return event;
+    return { ...event, time, detectedAt: this.#detectedAt as Instant };
+  }
+
+  #journalTrouble({ failing, error, waiting, lost }: JournalTrouble): void {
+    this.#options.onRemark(
+      failing
+        ? `the journal cannot be written (${error}); ${lost > 0 ? 'memory is full, and events are lost' : 'events are told all the same, and kept in memory'}`
+        : `the journal is written again${lost > 0 ? `; ${lost} events are lost` : ''}`,
+    );
+    // not from within: what is observed here is appended, and may fail at once
+    setImmediate(() => {
+      if (this.#stopping === null)
+        this.#observe({ kind: 'sink', at: this.#pump.now, sink: 'journal', failing, error, waiting });
+    });
+  }
+
+  /** Continues from what the journal says; `until` is the last sign of life that it holds. */
+  #observerFor(configuration: Configuration, until: Instant | null): Observer {
+    const options = { configuration: configuration.observer, samples: true, name: this.#host };
+    return new Observer(until === null ? options : { ...options, restored: this.#factsUntil(until) });
+  }
+
+  #factsUntil(until: Instant): RestoredFacts {
+    const reader = JournalReader.open(this.#options.journalPath);
+    try {
+      const bySeq = new Map<number, TimelineEvent>();
+      for (const { seq, event } of reader.openConditions()) bySeq.set(seq, event);
+      let recent: JournalledEvent[] = [];
+      for (const entry of reader.events({ since: plusUs(until, -RESTORED_US) })) {
+        recent.push(entry);
+        if (recent.length >= 2 * RESTORED_MAX) recent = recent.slice(-RESTORED_MAX);
+      }
+      for (const { seq, event } of recent.slice(-RESTORED_MAX)) bySeq.set(seq, event);
+      return {
+        // a clock that was set back since must not put the past into the future
+        until: Math.min(until, this.#pump.now) as Instant,
+        captures: this.#options.interfaces,
+        events: [...bySeq].sort(([a], [b]) => a - b).map(([, event]) => event),
+        samples: reader.lastSamples(),
+      };
+    } finally {
+      reader.close();
+    }
+  }
+}
+
+function minimum(instants: readonly Instant[]): Instant {
+  return Math.min(...instants) as Instant;
+}

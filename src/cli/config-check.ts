@@ -1,0 +1,37 @@
+/** `vipwatch config check FILE`: what the file means, or all that is wrong with it. */
+import { homedir } from 'node:os';
+import type { Configuration } from '../config/read.ts';
+import { socketPaths } from '../control/socket-path.ts';
+import { configurationOf } from './configuration.ts';
+import type { Output } from './output.ts';
+import { journalPaths } from './places.ts';
+import { duration, plural } from './terminal.ts';
+
+export async function configCheck(file: string, output: Output): Promise<void> {
+  const configuration = await configurationOf(file, output);
+  if (configuration === null) return;
+  for (const line of understood(configuration)) output.line(line);
+  output.flush();
+}
+
+function* understood(configuration: Configuration): Generator<string> {
+  const { observer, capture, journal, control } = configuration;
+  for (const { name, nodes, virtualRouters } of observer.clusters) {
+    yield `cluster ${name}: ${plural(nodes.length, 'node')}, ${plural(virtualRouters.length, 'virtual router')}`;
+    for (const node of nodes) yield `  node ${node.name}: ${node.addresses.join(', ')}`;
+    for (const router of virtualRouters) {
+      const where = router.segment === null ? 'on whichever segment it is heard' : `on ${router.segment}`;
+      const vips = router.vips.length === 0 ? 'any address' : router.vips.join(', ');
+      const who = router.nodes.length === 0 ? 'all nodes' : router.nodes.join(', ');
+      yield `  VRID ${router.vrid} ${where}: ${vips}; spoken for by ${who}${router.unicast ? '; unicast' : ''}`;
+    }
+  }
+  if (observer.clusters.length === 0) yield 'no cluster: every virtual router that is heard counts as yours';
+  const interfaces = capture.interfaces.join(', ');
+  yield `captures on ${interfaces === '' ? 'every Ethernet interface that is up' : interfaces}${capture.join ? '' : ', joining no group'}`;
+  const [place] = journalPaths(journal.path, process.env, homedir());
+  yield `journal at ${place}${journal.path === null ? ', or the next place where it may write' : ''}: events for ${duration(journal.retentionMs)}, samples for ${duration(journal.samplesMs)}`;
+  const [socket] = socketPaths(control.path, process.env);
+  yield `control socket at ${socket}${control.path === null ? ', or the next place where it may' : ''}`;
+  yield 'The configuration is valid.';
+}

@@ -1,0 +1,24 @@
+/** The configuration that a command was given with `-c`; its mistakes are the command line's. */
+import type { Configuration } from '../config/read.ts';
+import { type Output, UsageError } from './output.ts';
+
+/** Null where none was given. What the file holds and this version does not use is remarked upon. */
+export async function configurationOf(
+  file: string | undefined,
+  output: Output,
+): Promise<Configuration | null> {
+  if (file === undefined) return null;
+  const { ConfigurationError, readConfiguration } = await import('../config/read.ts');
+  let configuration: Configuration;
+  try {
+    configuration = readConfiguration(file, process.env);
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+  const unused = [...new Set(configuration.unused.map((path) => path.slice(path.lastIndexOf('.') + 1)))];
+  if (unused.length > 0) {
+    output.remark(`note: ${file}: ${unused.join(', ')} ${unused.length === 1 ? 'is' : 'are'} not used yet`);
+  }
+  return configuration;
+}

@@ -1,0 +1,174 @@
+/**
+ * The story of an incident, for whoever was woken by it and for whoever asks the next day: one sentence, the
+ * facts, the timeline, what to look at, and whether it is over. A pure fold over the incident's events.
+ */
+import { type EventOf, eventJson, type TimelineEvent } from '../events.ts';
+import { type Instant, isoTime, MS } from '../time.ts';
+import type { JournalledEvent } from './journalled-event.ts';
+import { type DarkRange, inOrderOfTime, summarize, type TimelineSummary } from './summary.ts';
+
+/** What the journal says of an incident. */
+export interface ReportedIncident {
+  readonly id: number;
+  readonly cluster: string | null;
+  readonly began: Instant;
+  readonly severity: TimelineEvent['severity'];
+  /** null as long as it is not over */
+  readonly ended: Instant | null;
+}
+
+export interface Report {
+  readonly incident: number;
+  readonly cluster: string | null;
+  readonly severity: TimelineEvent['severity'];
+  /** what happened, from whom to whom, why, how long dark */
+  readonly headline: string;
+  readonly began: Instant;
+  /** of its last event; null as long as it is not over */
+  readonly ended: Instant | null;
+  /** what keeps it from being over, oldest first */
+  readonly open: readonly TimelineEvent[];
+  readonly vips: readonly string[];
+  readonly failovers: readonly EventOf<'failover'>[];
+  /** least and most that clients can have felt of all of it; null where nothing was dark */
+  readonly darkMs: DarkRange | null;
+  readonly splitMs: number;
+  /** how much of it the observer could not see */
+  readonly blindMs: number;
+  readonly summary: TimelineSummary;
+  /** by time */
+  readonly events: readonly JournalledEvent[];
+}
+
+/** `until`: now, or where the journal ends. */
+export function reportOf(
+  incident: ReportedIncident,
+  events: readonly JournalledEvent[],
+  until: Instant,
+): Report {
+  const bySeq = new Map(events.map((each) => [each.event, each]));
+  const ordered = inOrderOfTime(events.map(({ event }) => event));
+  const end = incident.ended ?? until;
+  const summary = summarize(ordered, end);
+  const failovers = ordered.filter((event) => event.kind === 'failover');
+  const darkMs = summary.virtualRouters
+    .map((router) => router.darkMs)
+    .filter((dark) => dark !== null)
+    .reduce<DarkRange | null>(
+      (sum, [a, b]) => (sum === null ? [a, b] : [Math.max(sum[0], a), Math.max(sum[1], b)]),
+      null,
+    );
+  const splitMs = summary.virtualRouters.reduce((ms, router) => Math.max(ms, router.splitMs), 0);
+  return {
+    incident: incident.id,
+    cluster: incident.cluster,
+    severity: incident.severity,
+    headline: headlineOf(ordered, summary, darkMs, splitMs),
+    began: incident.began,
+    ended: incident.ended,
+    open: summary.open,
+    vips: [...new Set(ordered.flatMap(({ details }) => details.vips ?? []))],
+    failovers,
+    darkMs,
+    splitMs,
+    blindMs: ordered.reduce((ms, { details }) => Math.max(ms, details.blindMs ?? 0), 0),
+    summary,
+    events: ordered.flatMap((event) => bySeq.get(event) ?? []),
+  };
+}
+
+/** Machine-readable; times are ISO 8601 in UTC, events as in `timeline --format jsonl`. */
+export function reportJson(report: Report): string {
+  const { summary, events, failovers, open } = report;
+  const json = ({ seq, event }: JournalledEvent): unknown => JSON.parse(eventJson(event, seq));
+  return JSON.stringify({
+    incident: report.incident,
+    cluster: report.cluster,
+    severity: report.severity,
+    headline: report.headline,
+    began: isoTime(report.began),
+    ended: report.ended === null ? null : isoTime(report.ended),
+    over: report.ended !== null,
+    vips: report.vips,
+    failovers: failovers.length,
+    darkMs: report.darkMs,
+    splitMs: report.splitMs,
+    blindMs: report.blindMs,
+    open: open.map((event) => event.id),
+    whatToCheck: summary.problems.map(({ event, count, open: isOpen, lastedMs, advice }) => {
+      return { kind: event.kind, subject: event.subject, count, open: isOpen, lastedMs, advice };
+    }),
+    events: events.map(json),
+  });
+}
+
+/** The worst first; of equal ones the first that happened. */
+const WEIGHT: Readonly<Partial<Record<TimelineEvent['kind'], number>>> = {
+  'split-brain': 6,
+  flapping: 5,
+  'ip-conflict': 4,
+  failover: 3,
+  'master-lost': 3,
+};
+
+function headlineOf(
+  ordered: readonly TimelineEvent[],
+  summary: TimelineSummary,
+  darkMs: DarkRange | null,
+  splitMs: number,
+): string {
+  const main = ordered
+    .filter((event) => event.phase !== 'end')
+    .reduce<TimelineEvent | null>(
+      (best, event) => (best === null || weightOf(event) > weightOf(best) ? event : best),
+      null,
+    );
+  if (main === null) return 'What began earlier ended.';
+  const failovers = ordered.filter((event) => event.kind === 'failover').length;
+  const more = failovers - (main.kind === 'failover' ? 1 : 0);
+  const parts = [capital(main.summary)];
+  if (main.kind === 'split-brain') {
+    const open = summary.open.some((event) => event.kind === 'split-brain');
+    const end = ordered.findLast((event) => event.kind === 'split-brain' && event.phase === 'end');
+    const survivor = end?.kind === 'split-brain' ? end.details.survivor : undefined;
+    const name = survivor === undefined ? null : (summary.names.get(survivor) ?? survivor);
+    parts.push(
+      open
+        ? `it lasts for ${seconds(splitMs)} so far`
+        : `it lasted ${seconds(splitMs)}${name === null ? '' : `, and ${name} went on`}`,
+    );
+  }
+  if (main.kind === 'master-lost') {
+    const end = ordered.find((event) => event.beginId === main.id);
+    parts.push(end === undefined ? 'it still is so' : end.summary);
+  }
+  if (more > 0)
+    parts.push(
+      more === 1 ? 'one more failover followed or led to it' : `${more} more failovers belong to it`,
+    );
+  if (darkMs !== null && main.kind !== 'master-lost')
+    parts.push(`clients were in the dark for ${range(darkMs)}`);
+  return `${parts.join('; ')}.`;
+}
+
+function weightOf(event: TimelineEvent): number {
+  const severity = { info: 0, warning: 10, critical: 20 }[event.severity];
+  // A failover says more than the loss that it ended, and is but a warning.
+  const weight = WEIGHT[event.kind] ?? 0;
+  return event.kind === 'failover' ? 24 : severity + weight;
+}
+
+/** The least and the most, as whoever reads it wants it: seconds. */
+export function range([least, most]: DarkRange): string {
+  const [from, to] = [seconds(least), seconds(most)];
+  return from === to ? to : `${from} to ${to}`;
+}
+
+function seconds(ms: number): string {
+  if (ms >= 120_000) return `${Math.round(ms / 6_000) / 10} min`;
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / MS).toFixed(2))} s`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
