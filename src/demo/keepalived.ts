@@ -29,8 +29,8 @@ export function keepalivedConf(spec: KeepalivedSpec, node: string, notifyScript:
     `    router_id ${node}`,
     '    script_user root',
     `    vrrp_version ${spec.version ?? 2}`,
-    // A daemon that waits for a processor is late in truth, and looks like a sick one.
-    '    vrrp_rt_priority 50',
+    // A daemon that waits for a processor is late in truth. (Real-time priority comes with a limit that kills it.)
+    '    vrrp_priority -20',
     '}',
     ...spec.instances.map((instance) => instanceConf(instance, notifyScript)),
     '',

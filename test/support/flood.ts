@@ -58,9 +58,8 @@ export interface RunningFlood {
 
 export async function startFlood(lab: Lab, flood: Flood, seconds: number): Promise<RunningFlood> {
   for (const node of lab.nodes) {
-    await node.host.run('nft', [
-      `table netdev strangers { chain in { type filter hook ingress device eth0 priority 0; ip saddr ${STRANGERS} drop; } }`,
-    ]);
+    const chain = `chain in { type filter hook ingress device eth0 priority 0; ip saddr ${STRANGERS} drop; }`;
+    await node.host.run('nft', [`table netdev strangers {\n${chain}\n}`]);
   }
   const frames = flood.frames();
   const file = join(lab.folder, 'flood.pcap');

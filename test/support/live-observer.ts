@@ -216,8 +216,8 @@ export function timeOf({ time }: ToldEvent): Instant {
   return instantFromUs(Date.parse(`${time.slice(0, 19)}Z`) * 1_000 + Number(time.slice(20, 26)));
 }
 
-/** Notify scripts are started after the frame was sent, and take their time on a busy machine. */
-const SCRIPT_LATE_US = 750_000;
+/** Notify scripts run after the frame was sent, and 30 at once take their time: an event dated too late is the fault. */
+const SCRIPT_LATE_US = 2_000_000;
 const EARLIER_US = 20_000;
 
 /** The event happened when the daemon says that it took that state. */
