@@ -168,7 +168,7 @@ export class App {
         received,
         dropped,
       })),
-      routers: [],
+      routers: this.#observer.state(),
       events,
       open: open.map(({ event }) => event),
       health: {
