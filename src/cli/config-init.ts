@@ -3,9 +3,8 @@
  * recording. Holds no secret, as nothing that is heard is one. Never takes the place of a file unless told to.
  */
 import { writeFileSync } from 'node:fs';
-import type { TimelineEvent } from '../events.ts';
 import { configLines } from './config-lines.ts';
-import { type HeardRouter, heardInEvents, heardInStatus } from './heard.ts';
+import { type HeardRouter, heardInEvents, heardInState } from './heard.ts';
 import { type Output, UsageError } from './output.ts';
 import { findDaemon, findJournal, journalOrUsage, type PlaceOptions, placesOf } from './places.ts';
 import { read } from './recording.ts';
@@ -39,8 +38,8 @@ interface Heard {
 
 async function heard(options: ConfigInitOptions, output: Output): Promise<Heard> {
   if (options.pcap !== undefined) {
-    const events = await eventsOf(options.pcap, options.segment, output);
-    return { routers: heardInEvents(events), source: options.pcap.join(', ') };
+    const routers = await routersOf(options.pcap, options.segment, output);
+    return { routers, source: options.pcap.join(', ') };
   }
   const places = await placesOf(options, output);
   if (options.journal !== undefined) {
@@ -49,7 +48,10 @@ async function heard(options: ConfigInitOptions, output: Output): Promise<Heard>
   }
   const daemon = await findDaemon(places.sockets);
   if (daemon.found !== null)
-    return { routers: heardInStatus(await daemon.found.status()), source: 'what the daemon has heard' };
+    return {
+      routers: heardInState((await daemon.found.status()).virtualRouters),
+      source: 'what the daemon has heard',
+    };
   const journal = findJournal(places.journals);
   if (journal.found === null) {
     throw new UsageError(
@@ -60,24 +62,23 @@ async function heard(options: ConfigInitOptions, output: Output): Promise<Heard>
   return { routers: heardInEvents(events), source: 'the journal' };
 }
 
-async function eventsOf(
+async function routersOf(
   files: readonly string[],
   segment: string | undefined,
   output: Output,
-): Promise<readonly TimelineEvent[]> {
+): Promise<readonly HeardRouter[]> {
   const { Observer } = await import('../observer/observer.ts');
   const observer = new Observer();
-  const events: TimelineEvent[] = [];
   await read(
     files,
     {
       segment: segment ?? 'eth0',
       onAdvert: (at, where, advert, ipId) => observer.heardAgain(at, where, advert, ipId),
-      onObservation: (observation) => events.push(...observer.observe(observation)),
+      onObservation: (observation) => void observer.observe(observation),
     },
     output,
   );
-  return events;
+  return heardInState(observer.state());
 }
 
 function write(path: string, text: string, force: boolean): void {

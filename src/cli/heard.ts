@@ -1,6 +1,6 @@
-/** Who was heard on the segments, as far as a first configuration needs it: from events, or from the status. Pure. */
+/** Who was heard on the segments, as far as a first configuration needs it: from events, or from the present state. Pure. */
 import type { TimelineEvent } from '../events.ts';
-import type { StatusDocument } from '../timeline/status.ts';
+import type { RouterState } from '../state.ts';
 
 export interface HeardRouter {
   readonly segment: string;
@@ -16,8 +16,14 @@ export interface HeardSpeaker {
   readonly mac: string | null;
 }
 
-export function heardInStatus(status: StatusDocument): readonly HeardRouter[] {
-  return status.virtualRouters.map(({ segment, family, vrid, vips, master, others }) => ({
+type State = Pick<RouterState, 'segment' | 'family' | 'vrid' | 'vips'> & {
+  readonly master: HeardSpeaker;
+  readonly others: readonly HeardSpeaker[];
+};
+
+/** Also who is no master, where it was ever heard. */
+export function heardInState(routers: readonly State[]): readonly HeardRouter[] {
+  return routers.map(({ segment, family, vrid, vips, master, others }) => ({
     segment,
     family,
     vrid,

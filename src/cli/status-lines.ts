@@ -92,6 +92,7 @@ function* routerLines(router: RouterStatus, now: Instant, clock: Clock, paint: P
   const cluster = router.cluster === null ? '' : `  (${router.cluster})`;
   yield `${paint(router.subject, 'bold')}  ${vipsText(router.vips)}${cluster}`;
 
+  if (router.blind) yield row('not seen', paint('its capture is blind: what follows was so', 'yellow'));
   const who = named(master.address, master.node);
   const how = `priority ${master.priority}, VRRPv${master.version}`;
   if (router.state === 'lost') {

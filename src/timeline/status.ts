@@ -82,6 +82,8 @@ export interface RouterStatus {
   readonly vrid: number;
   readonly vips: readonly string[];
   readonly state: RouterState['state'];
+  /** its capture does not see at present: the rest is what was so */
+  readonly blind: boolean;
   readonly master: SpeakerStatus;
   readonly others: readonly SpeakerStatus[];
   readonly since: string;
@@ -152,6 +154,7 @@ export function statusDocument(sources: StatusSources): StatusDocument {
       vrid: router.vrid,
       vips: router.vips,
       state: router.state,
+      blind: router.blind,
       master: speakerStatus(router.master),
       others: router.others.map(speakerStatus),
       since: isoTime(router.since),

@@ -68,6 +68,7 @@ const speaker = (address: string, node: string | null = null): SpeakerState => (
   intervalMs: 1_000,
   lastAdvertAt: ago(SECOND / 2),
   jitterMs: 2.5,
+  speaking: true,
   missed: 0,
 });
 
@@ -83,6 +84,7 @@ const router = (more: Partial<RouterState> = {}): RouterState => ({
   master: speaker('10.0.0.1', 'a'),
   others: [speaker('10.0.0.2', 'b')],
   since: ago(72 * HOUR),
+  blind: false,
   ...more,
 });
 
@@ -222,6 +224,12 @@ describe('the text', () => {
       '  share       b 75 %, a 25 %, nobody <0.1 % of the last 24 h',
       '  adverts     every 1.00 s, jitter 2.5 ms, none missed in the last minute',
     ]);
+  });
+
+  it('says where what it shows is the past', () => {
+    expect(text({ routers: [router({ blind: true })] })).toContain(
+      '  not seen    its capture is blind: what follows was so',
+    );
   });
 
   it('fits 80 columns, problems and their advice included', () => {
