@@ -14,52 +14,54 @@ import type { Sight } from './sight.ts';
 import { ECHO_WITHIN_US, sameMeaning } from './speaker.ts';
 
 const FRAMES_MAX = 8;
+/** beside those of the first advert */
 const SOURCES_MAX = 8;
 const VIPS_MAX = 64;
 const CANDIDATES_OF_VIP_MAX = 16;
 
+/** Most are heard once and forgotten: whatever else they may need is made when it is needed. */
 export interface Candidate {
   readonly slot: Slot;
-  readonly firstAt: Instant;
-  /** adverts and claims of its VIPs, in the order of hearing */
+  readonly first: AdvertObservation;
+  more: Later | null;
+  gone: boolean;
+}
+
+interface Later {
+  /** adverts and claims of its VIPs after the first advert, in the order of hearing */
   readonly heard: (AdvertObservation | ClaimObservation)[];
+  /** by what it is known beside the first advert's source and VIPs */
   readonly sources: string[];
   readonly vips: string[];
-  gone: boolean;
 }
 
 /** The candidates of one VRID on one segment. */
 export class SlotCandidates {
-  readonly bySource = new Map<string, Candidate>();
-  readonly byVip = new Map<string, Candidate>();
+  size = 0;
   /** the latest advert of any, whose it was, and the latest of any other: they reject each other's */
-  lastAt = Number.NEGATIVE_INFINITY;
-  lastBy: Candidate | null = null;
-  lastOtherAt = Number.NEGATIVE_INFINITY;
-
-  get size(): number {
-    return this.bySource.size;
-  }
+  #lastAt = Number.NEGATIVE_INFINITY;
+  #lastBy: Candidate | null = null;
+  #lastOtherAt = Number.NEGATIVE_INFINITY;
 
   /** `candidate` spoke; null: something that all of them reject */
   heard(candidate: Candidate | null, at: Instant): void {
-    if (this.lastBy !== candidate) {
-      this.lastOtherAt = this.lastAt;
-      this.lastBy = candidate;
+    if (this.#lastBy !== candidate) {
+      this.#lastOtherAt = this.#lastAt;
+      this.#lastBy = candidate;
     }
-    this.lastAt = at;
+    this.#lastAt = at;
   }
 
   /** The latest advert of its VRID that this one's speakers reject. */
   rejectedAt(candidate: Candidate): number {
-    return this.lastBy === candidate ? this.lastOtherAt : this.lastAt;
+    return this.#lastBy === candidate ? this.#lastOtherAt : this.#lastAt;
   }
 }
 
 export class Candidates {
   readonly #emptied: (slot: Slot) => void;
-  /** by VIP, on whichever segment; an array only where there are several */
-  readonly #ofVip = new Map<string, Candidate | Candidate[]>();
+  readonly #bySource = new Index();
+  readonly #byVip = new Index();
   /** oldest first, from `#head` on; those that are gone are passed over */
   #queue: Candidate[] = [];
   #head = 0;
@@ -75,67 +77,55 @@ export class Candidates {
     const found = this.ofSource(slot, sight, advert, at);
     if (found !== null) return found;
     for (const vip of advert.vips) {
-      const candidate = this.#fresh(slot.candidates.byVip.get(vip), sight, at);
+      const candidate = this.#fresh(this.#byVip.find(vip, slot), sight, at);
       if (candidate !== null) return candidate;
     }
     return null;
   }
 
   ofSource(slot: Slot, sight: Sight, advert: Advert, at: Instant): Candidate | null {
-    return this.#fresh(slot.candidates.bySource.get(advert.src), sight, at);
+    return this.#fresh(this.#bySource.find(advert.src, slot), sight, at);
   }
 
-  #fresh(candidate: Candidate | undefined, sight: Sight, at: Instant): Candidate | null {
-    if (candidate === undefined) return null;
-    if (!isStale(candidate, sight, at)) return candidate;
+  #fresh(candidate: Candidate | null, sight: Sight, at: Instant): Candidate | null {
+    if (candidate === null || !isStale(candidate, sight, at)) return candidate;
     this.remove(candidate);
     return null;
   }
 
-  add(observation: AdvertObservation, slot: Slot): Candidate {
-    const candidate: Candidate = {
-      slot,
-      firstAt: observation.at,
-      heard: [],
-      sources: [],
-      vips: [],
-      gone: false,
-    };
+  add(first: AdvertObservation, slot: Slot): void {
+    const candidate: Candidate = { slot, first, more: null, gone: false };
     this.#queue.push(candidate);
     this.size++;
-    this.heard(candidate, observation);
-    return candidate;
+    slot.candidates.size++;
+    slot.candidates.heard(candidate, first.at);
+    this.#bySource.add(first.advert.src, candidate);
+    for (const vip of first.advert.vips) this.#byVip.add(vip, candidate);
   }
 
   /** One more advert of it, which is no copy. */
   heard(candidate: Candidate, observation: AdvertObservation): void {
-    const { slot, sources, vips } = candidate;
+    const { slot } = candidate;
     const { advert, at } = observation;
     slot.candidates.heard(candidate, at);
-    keep(candidate, observation);
-    if (!sources.includes(advert.src) && sources.length < SOURCES_MAX) {
+    const { sources, vips } = keep(candidate, observation);
+    if (sources.length < SOURCES_MAX && this.#bySource.find(advert.src, slot) === null) {
       sources.push(advert.src);
-      slot.candidates.bySource.set(advert.src, candidate);
+      this.#bySource.add(advert.src, candidate);
     }
     for (const vip of advert.vips) {
-      if (vips.length >= VIPS_MAX) break;
-      if (slot.candidates.byVip.has(vip)) continue;
+      if (vips.length >= VIPS_MAX || this.#byVip.find(vip, slot) !== null) continue;
       vips.push(vip);
-      slot.candidates.byVip.set(vip, candidate);
-      const others = this.#ofVip.get(vip);
-      if (others === undefined) this.#ofVip.set(vip, candidate);
-      else if (!Array.isArray(others)) this.#ofVip.set(vip, [others, candidate]);
-      else if (others.length < CANDIDATES_OF_VIP_MAX) others.push(candidate);
+      this.#byVip.add(vip, candidate);
     }
   }
 
-  /** A claim of one of their VIPs. */
+  /** A claim, perhaps of one of their VIPs. */
   claimed(observation: ClaimObservation): void {
     if (this.size === 0) return;
-    const found = this.#ofVip.get(observation.claim.address);
-    if (found === undefined) return;
-    for (const candidate of Array.isArray(found) ? found : [found])
-      if (candidate.slot.segment.name === observation.segment.name) keep(candidate, observation);
+    const { claim, segment } = observation;
+    for (const candidate of this.#byVip.some(claim.address, CANDIDATES_OF_VIP_MAX))
+      if (candidate.slot.segment.name === segment.name) keep(candidate, observation);
   }
 
   /** Forgets the one heard first longest ago. False: there is none. */
@@ -151,39 +141,71 @@ export class Candidates {
   }
 
   remove(candidate: Candidate): void {
-    const { slot, sources, vips } = candidate;
+    const { slot, first, more } = candidate;
     candidate.gone = true;
     this.size--;
-    for (const source of sources) slot.candidates.bySource.delete(source);
-    for (const vip of vips) {
-      slot.candidates.byVip.delete(vip);
-      this.#unlearn(vip, candidate);
-    }
-    this.#compact();
+    slot.candidates.size--;
+    this.#bySource.remove(first.advert.src, candidate);
+    for (const vip of first.advert.vips) this.#byVip.remove(vip, candidate);
+    for (const source of more?.sources ?? []) this.#bySource.remove(source, candidate);
+    for (const vip of more?.vips ?? []) this.#byVip.remove(vip, candidate);
+    if (this.#queue.length >= 2 * this.size + 1_024) this.#compact();
     if (slot.candidates.size === 0) this.#emptied(slot);
   }
 
-  #unlearn(vip: string, candidate: Candidate): void {
-    const others = this.#ofVip.get(vip);
-    if (others === candidate) this.#ofVip.delete(vip);
-    if (!Array.isArray(others)) return;
-    const rest = others.filter((other) => other !== candidate);
-    if (rest.length === 0) this.#ofVip.delete(vip);
-    else this.#ofVip.set(vip, rest);
-  }
-
   #compact(): void {
-    if (this.#queue.length < 2 * this.size + 1_024) return;
     this.#queue = this.#queue.slice(this.#head).filter((candidate) => !candidate.gone);
     this.#head = 0;
   }
+}
+
+/** Candidates by an address of theirs; in each slot it is one candidate's, so lists are as long as there are slots. */
+class Index {
+  /** a list only where there are several */
+  readonly #of = new Map<string, Candidate | Candidate[]>();
+
+  find(address: string, slot: Slot): Candidate | null {
+    const found = this.#of.get(address);
+    if (found === undefined) return null;
+    if (Array.isArray(found)) return found.find((candidate) => candidate.slot === slot) ?? null;
+    return found.slot === slot ? found : null;
+  }
+
+  some(address: string, atMost: number): readonly Candidate[] {
+    const found = this.#of.get(address);
+    if (found === undefined) return NONE;
+    return Array.isArray(found) ? found.slice(0, atMost) : [found];
+  }
+
+  add(address: string, candidate: Candidate): void {
+    const found = this.#of.get(address);
+    if (found === undefined) this.#of.set(address, candidate);
+    else if (Array.isArray(found)) found.push(candidate);
+    else this.#of.set(address, [found, candidate]);
+  }
+
+  remove(address: string, candidate: Candidate): void {
+    const found = this.#of.get(address);
+    if (found === candidate) this.#of.delete(address);
+    if (!Array.isArray(found)) return;
+    const place = found.indexOf(candidate);
+    if (place !== -1) found.splice(place, 1);
+    if (found.length === 0) this.#of.delete(address);
+  }
+}
+
+const NONE: readonly Candidate[] = [];
+
+/** All that was heard of it, in order. */
+export function allHeard({ first, more }: Candidate): readonly (AdvertObservation | ClaimObservation)[] {
+  return more === null ? [first] : [first, ...more.heard];
 }
 
 /** The same frame once more, by a mirror port. */
 export function isCopy(candidate: Candidate, { advert, at, ipId }: AdvertObservation): boolean {
   if (ipId === null || ipId === 0) return false;
   const from = at - Math.min(ECHO_WITHIN_US, (advert.intervalMs * MS) / 4);
-  return candidate.heard.some(
+  return allHeard(candidate).some(
     (other) =>
       other.kind === 'advert' &&
       other.ipId === ipId &&
@@ -195,19 +217,22 @@ export function isCopy(candidate: Candidate, { advert, at, ipId }: AdvertObserva
 
 /** When a source was first heard; null if it was not. */
 export function firstHeard(candidate: Candidate, source: string): Instant | null {
-  for (const other of candidate.heard)
+  for (const other of allHeard(candidate))
     if (other.kind === 'advert' && other.advert.src === source) return other.at;
   return null;
 }
 
-function keep(candidate: Candidate, observation: AdvertObservation | ClaimObservation): void {
-  if (candidate.heard.length === FRAMES_MAX) candidate.heard.pop();
-  candidate.heard.push(observation);
+function keep(candidate: Candidate, observation: AdvertObservation | ClaimObservation): Later {
+  candidate.more ??= { heard: [], sources: [], vips: [] };
+  const { heard } = candidate.more;
+  if (heard.length === FRAMES_MAX - 1) heard.pop();
+  heard.push(observation);
+  return candidate.more;
 }
 
 /** Heard once, and not again in time: as if never. */
-function isStale({ heard }: Candidate, sight: Sight, at: Instant): boolean {
-  return heard.every((observation) => {
+function isStale(candidate: Candidate, sight: Sight, at: Instant): boolean {
+  return allHeard(candidate).every((observation) => {
     if (observation.kind !== 'advert') return true;
     const { version, intervalMs } = observation.advert;
     const limitUs = 3 * intervalMs * MS + (version === 2 ? SECOND : intervalMs * MS);

@@ -20,7 +20,7 @@ import { type Instant, MS } from '../time.ts';
 import type { Advert, Family } from '../wire/packet.ts';
 import { AddressBook, addressKey } from './address-book.ts';
 import { addressRank, familyOf } from './addresses.ts';
-import { type Candidate, Candidates, firstHeard, isCopy, SlotCandidates } from './candidates.ts';
+import { allHeard, type Candidate, Candidates, firstHeard, isCopy, SlotCandidates } from './candidates.ts';
 import { Collisions } from './collisions.ts';
 import { DEFAULT_CONFIGURATION, type ObserverConfiguration, type Thresholds } from './configuration.ts';
 import { type DeadlineOwner, Deadlines } from './deadlines.ts';
@@ -390,15 +390,13 @@ export class Observer implements RouterServices {
   }
 
   /** All that was heard of it is heard by the virtual router that it is. */
-  #promote(candidate: Candidate): VirtualRouter | null {
-    const { slot, heard, firstAt } = candidate;
-    const first = heard.find((observation) => observation.kind === 'advert');
-    if (first === undefined) return null;
+  #promote(candidate: Candidate): VirtualRouter {
+    const { slot, first } = candidate;
     const others = slot.routers.map((router) => router.lastAdvertAt);
-    const router = this.#newRouter(slot, first.advert, firstAt);
+    const router = this.#newRouter(slot, first.advert, first.at);
     this.#candidates.remove(candidate);
     router.rejected(Math.max(slot.candidates.rejectedAt(candidate), ...others) as Instant);
-    for (const observation of heard) {
+    for (const observation of allHeard(candidate)) {
       if (observation.kind === 'advert') router.hear(observation);
       else router.claimed(observation.claim, observation.at);
     }
