@@ -28,6 +28,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/capture': ['src/time.ts', 'src/observation.ts', 'src/wire'],
   'src/sinks': ['src/time.ts', 'src/events.ts', 'src/samples.ts'],
   'src/journal': ['src/time.ts', 'src/events.ts', 'src/samples.ts', 'src/timeline'],
+  'src/alerts': ['src/time.ts', 'src/events.ts', 'src/timeline'],
   'src/control': ['src/time.ts', 'src/events.ts', 'src/timeline'],
   'src/demo': ['src/time.ts'],
   'src/app.ts': ['src'],

@@ -1,0 +1,73 @@
+/**
+ * What a receiver is told: all that is to be said of one incident at one moment. Decided by the dispatch, made durable,
+ * then rendered and delivered by each kind of receiver as it can. Plain data, and JSON as it stands.
+ */
+import type { Severity } from '../events.ts';
+import type { Instant } from '../time.ts';
+import type { Report } from '../timeline/report.ts';
+
+/**
+ * `firing` opens a thread, `update` adds to it, `repeat` says that it still lasts, `resolved` closes it (only what was
+ * fired is ever resolved). `digest` sums up near misses, `notice` is about vipwatch itself, `test` is asked for by hand.
+ */
+export type NotificationStatus = 'firing' | 'update' | 'repeat' | 'resolved' | 'digest' | 'notice' | 'test';
+
+export interface Notification {
+  /** unique, and the same over retries and restarts; letters, digits and `-` only */
+  readonly id: string;
+  /** the receiver's name in the configuration */
+  readonly receiver: string;
+  /** the same in all notifications of one incident to one receiver; letters, digits and `-` only */
+  readonly thread: string;
+  /** 0 in the first of a thread, then +1 each */
+  readonly revision: number;
+  readonly status: NotificationStatus;
+  /** the worst of what is told */
+  readonly severity: Severity;
+  readonly cluster: string | null;
+  /** the journal's number; null for what is no incident */
+  readonly incident: number | null;
+  /** one sentence that says it all on a lock screen */
+  readonly headline: string;
+  /** when it was decided, by the wall clock */
+  readonly at: Instant;
+  /** firing ones first, each the way it stands now */
+  readonly alerts: readonly NotifiedAlert[];
+  /** the incident's story so far, as `vipwatch report` tells it; null for a digest, a notice or a test */
+  readonly story: Report | null;
+  /** notifications to this receiver that the storm cap held back since the last one */
+  readonly heldBack: number;
+}
+
+export interface NotifiedAlert {
+  /** the rule's name */
+  readonly rule: string;
+  readonly kind: string;
+  readonly subject: string;
+  readonly severity: Severity;
+  readonly status: 'firing' | 'resolved';
+  readonly startsAt: Instant;
+  readonly endsAt: Instant | null;
+  readonly summary: string;
+  readonly advice: string | null;
+  readonly runbook: string | null;
+  /** how often it happened: flapping is one alert with a count */
+  readonly count: number;
+  /** identifies rule, kind and subject over time */
+  readonly fingerprint: string;
+}
+
+/** How one attempt to deliver ended. */
+export type Delivered =
+  | { readonly outcome: 'done'; readonly detail: string }
+  /** `afterMs`: what the receiver asked for (Retry-After); null leaves it to the back-off */
+  | { readonly outcome: 'later'; readonly afterMs: number | null; readonly reason: string }
+  /** final for this notification; `disable`: for the receiver altogether (410) */
+  | { readonly outcome: 'never'; readonly reason: string; readonly disable: boolean };
+
+/** One receiver: email, or a webhook of some format. */
+export interface Receiver {
+  readonly name: string;
+  /** Never throws; gives up by itself after its timeouts, and when `signal` aborts. */
+  deliver(notification: Notification, signal: AbortSignal): Promise<Delivered>;
+}
