@@ -4,7 +4,8 @@
  */
 import type { Severity } from '../events.ts';
 import type { Instant } from '../time.ts';
-import type { Report } from '../timeline/report.ts';
+import type { JournalledEvent } from '../timeline/journalled-event.ts';
+import type { ReportedIncident } from '../timeline/report.ts';
 
 /**
  * `firing` opens a thread, `update` adds to it, `repeat` says that it still lasts, `resolved` closes it (only what was
@@ -33,10 +34,17 @@ export interface Notification {
   readonly at: Instant;
   /** firing ones first, each the way it stands now */
   readonly alerts: readonly NotifiedAlert[];
-  /** the incident's story so far, as `vipwatch report` tells it; null for a digest, a notice or a test */
-  readonly story: Report | null;
+  /** the incident so far, for `reportOf`; null for a digest, a notice or a test */
+  readonly story: StoryMaterial | null;
   /** notifications to this receiver that the storm cap held back since the last one */
   readonly heldBack: number;
+}
+
+/** The arguments of `reportOf`: plain data, where a `Report` holds maps. */
+export interface StoryMaterial {
+  readonly incident: ReportedIncident;
+  readonly events: readonly JournalledEvent[];
+  readonly until: Instant;
 }
 
 export interface NotifiedAlert {
