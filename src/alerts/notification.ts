@@ -67,15 +67,35 @@ export interface NotifiedAlert {
 
 /** How one attempt to deliver ended. */
 export type Delivered =
-  | { readonly outcome: 'done'; readonly detail: string }
-  /** `afterMs`: what the receiver asked for (Retry-After); null leaves it to the back-off */
-  | { readonly outcome: 'later'; readonly afterMs: number | null; readonly reason: string }
+  /** `refused`: who did not get it though others did, each with the reason */
+  | { readonly outcome: 'done'; readonly detail: string; readonly refused?: readonly string[] }
+  /**
+   * `afterMs`: what the receiver asked for (Retry-After); null leaves it to the back-off. `settled`: recipients within
+   * the receiver who need no further attempt; kept with the notification and handed to the next attempt, so that a
+   * retry does not tell them again.
+   */
+  | {
+      readonly outcome: 'later';
+      readonly afterMs: number | null;
+      readonly reason: string;
+      readonly settled?: readonly Settled[];
+    }
   /** final for this notification; `disable`: for the receiver altogether (410) */
   | { readonly outcome: 'never'; readonly reason: string; readonly disable: boolean };
+
+/** A recipient with whom one notification is done: it was told, or it is refused for good. JSON as it stands. */
+export interface Settled {
+  readonly recipient: string;
+  /** the reason; null where it was told */
+  readonly refused: string | null;
+}
 
 /** One receiver: email, or a webhook of some format. */
 export interface Receiver {
   readonly name: string;
-  /** Never throws; gives up by itself after its timeouts, and when `signal` aborts. */
-  deliver(notification: Notification, signal: AbortSignal): Promise<Delivered>;
+  /**
+   * Never throws; gives up by itself after its timeouts, and when `signal` aborts. `settled` is what the latest
+   * attempt at the same notification answered.
+   */
+  deliver(notification: Notification, signal: AbortSignal, settled?: readonly Settled[]): Promise<Delivered>;
 }

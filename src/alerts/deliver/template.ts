@@ -1,0 +1,3 @@
+export interface WebhookTemplate {
+  readonly body: unknown;
+}
