@@ -18,6 +18,7 @@ const HOLDINGS_MAX = 4;
 const MOVES_MAX = 4;
 const ALERTS_MAX = 20;
 const CHECKS_MAX = 8;
+const LINKS_MAX = 8;
 
 export type Tone = Severity | 'good';
 
@@ -52,6 +53,8 @@ export interface NamedHolding extends Holding {
   readonly address: string;
   /** `hostb since 03:12:07`, `NOBODY for 4 s` */
   readonly now: string;
+  /** the incident is: the last stretch goes on beyond what is told */
+  readonly over: boolean;
   readonly tone: Tone;
   readonly names: ReadonlyMap<string, string>;
 }
@@ -110,7 +113,9 @@ export function accountOf(notification: Notification, context: DeliveryContext):
 }
 
 function factsOf(report: Report, notification: Notification, clock: Clock): readonly Fact[] {
-  const { began, ended, darkMs, splitMs, blindMs } = report;
+  const { ended, darkMs, splitMs, blindMs } = report;
+  // What led to it is told, but it began with the first that was wrong.
+  const began = report.events.find(({ event }) => event.severity !== 'info')?.event.time ?? report.began;
   const until = ended ?? notification.story?.until ?? notification.at;
   const facts: Fact[] = causesOf(report).map((text, i) => ({ label: i === 0 ? 'Cause' : '', text }));
   const dark = darkMs === null ? 'never, as far as adverts and claims tell' : darkText(darkMs, span);
@@ -212,13 +217,14 @@ function namedHoldings(report: Report, notification: Notification, clock: Clock)
       const [one = '', other = ''] = (last?.holders ?? []).map(named);
       const since = last === undefined ? '' : `since ${clock.time(last.from)}`;
       const address = holding.vips.join(', ') || bare(holding.subject);
+      const base = { ...holding, address, names, over: report.ended !== null };
       switch (last?.state) {
         case 'two':
-          return { ...holding, address, names, tone: 'critical', now: `BOTH ${one} and ${other} ${since}` };
+          return { ...base, tone: 'critical', now: `BOTH ${one} and ${other} ${since}` };
         case 'nobody':
-          return { ...holding, address, names, tone: 'critical', now: `NOBODY ${since}` };
+          return { ...base, tone: 'critical', now: `NOBODY ${since}` };
         default:
-          return { ...holding, address, names, tone: 'good', now: `${one} ${since}` };
+          return { ...base, tone: 'good', now: `${one} ${since}` };
       }
     });
 }
@@ -299,8 +305,8 @@ function remarksOf({ status, heldBack, alerts, story }: Notification): readonly 
   if (heldBack > 0)
     remarks.push(
       heldBack === 1
-        ? 'One message to this receiver was held back to spare you the storm; `vipwatch timeline` has it.'
-        : `${heldBack} messages to this receiver were held back to spare you the storm; \`vipwatch timeline\` has them all.`,
+        ? 'One message to this receiver was held back to spare you the storm; vipwatch timeline has it.'
+        : `${heldBack} messages to this receiver were held back to spare you the storm; vipwatch timeline has them all.`,
     );
   if (story === null && alerts.length > ALERTS_MAX)
     remarks.push(`${alerts.length - ALERTS_MAX} more are not listed.`);
@@ -308,8 +314,13 @@ function remarksOf({ status, heldBack, alerts, story }: Notification): readonly 
 }
 
 function linksOf({ alerts }: Notification, { dashboardUrl }: DeliveryContext): readonly Link[] {
-  const runbooks = [...new Set(alerts.map(({ runbook }) => runbook).filter((url) => url !== null))];
-  const links = runbooks.map((url) => ({ label: 'Runbook', url }));
+  const kinds = new Map<string, string>();
+  for (const { runbook, kind } of alerts)
+    if (runbook !== null && !kinds.has(runbook)) kinds.set(runbook, kind);
+  const links = [...kinds].map(([url, kind]) => ({
+    label: kinds.size === 1 ? 'Runbook' : `Runbook: ${kind}`,
+    url,
+  }));
   if (dashboardUrl !== null) links.push({ label: 'Dashboard', url: dashboardUrl });
-  return links.filter(({ url }) => /^https?:\/\//.test(url));
+  return links.filter(({ url }) => /^https?:\/\//.test(url)).slice(0, LINKS_MAX);
 }

@@ -72,7 +72,7 @@ const STYLE = `
 @media (prefers-color-scheme: dark) {
   .page { background: #0d1014 !important; }
   .card { background: #181c22 !important; }
-  .text, .text b { color: #e9ecef !important; }
+  .text { color: #e9ecef !important; }
   .muted { color: #a7b0ba !important; }
   .line, .line td { border-color: #343b44 !important; }
   .link { color: #7fb2ff !important; }
@@ -82,6 +82,7 @@ const STYLE = `
   .info { color: #a7b0ba !important; }
   .good { color: #6fd08c !important; }
   .nobody { background: #000000 !important; }
+  .cut { border-color: #181c22 !important; }
 }`;
 
 const INK: Readonly<Record<Tone, string>> = {
@@ -115,7 +116,7 @@ function holdingBlock(holding: NamedHolding): Markup {
   const { address, now, tone } = holding;
   return section(
     'Who holds it now',
-    markup`<p style="margin:0 0 8px"><span class="text" style="${MONO}color:#1b1f24">${address}</span> &nbsp;<b class="${tone}" style="color:${INK[tone]} !important">${now}</b></p>`,
+    markup`<p style="margin:0 0 8px"><span class="text" style="${MONO}color:#1b1f24">${address}</span> &nbsp;<b class="${tone}" style="color:${INK[tone]}">${now}</b></p>`,
     bar(holding),
     markup`<p class="muted" style="${SMALL}margin:6px 0 0">${course(holding)}</p>`,
   );
@@ -142,7 +143,7 @@ function bar({ stretches, names }: NamedHolding): Markup {
       nobody: 'nobody',
       two: 'BOTH',
     }[stretch.state];
-    return markup`<td class="${stretch.state}" width="${width}%" align="center" title="${label} ${span((stretch.until - stretch.from) / MS)}" style="background:${fill};color:#ffffff;font-size:12px;line-height:26px;height:26px;overflow:hidden;white-space:nowrap;border-right:1px solid #ffffff">${width >= CELL_WITH_TEXT ? label : raw('&nbsp;')}</td>`;
+    return markup`<td class="${stretch.state} cut" width="${width}%" align="center" title="${label} ${span((stretch.until - stretch.from) / MS)}" style="background:${fill};color:#ffffff;font-size:12px;line-height:26px;height:26px;overflow:hidden;white-space:nowrap;border-left:${i === 0 ? 0 : 1}px solid #ffffff">${width >= CELL_WITH_TEXT ? label : raw('&nbsp;')}</td>`;
   });
   return markup`<table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="table-layout:fixed;border-radius:4px"><tr>${cells}</tr></table>`;
 }
@@ -164,7 +165,7 @@ export function widthsOf(stretches: readonly Stretch[]): readonly number[] {
 const COURSE_MAX = 8;
 
 /** The bar in words: `hosta, then nobody for 3.61 s, then hostb`. */
-function course({ stretches, names }: NamedHolding): string {
+function course({ stretches, names, over }: NamedHolding): string {
   const words = stretches.map(({ state, holders, from, until }, i) => {
     const length = span((until - from) / MS);
     const who = holders.map((address) => names.get(address) ?? address);
@@ -177,7 +178,7 @@ function course({ stretches, names }: NamedHolding): string {
   });
   const left = words.length - COURSE_MAX;
   const shown = left > 0 ? [`${left} moves before`, ...words.slice(left)] : words;
-  return `From left to right: ${shown.join(', then ')}. Not to scale where it is short.`;
+  return `From left to right: ${shown.join(', then ')}.`;
 }
 
 function checkBlock({ text, command }: CheckItem): Markup {
