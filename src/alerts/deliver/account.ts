@@ -128,7 +128,9 @@ function factsOf(report: Report, notification: Notification, clock: Clock): read
       ? { label: 'Over', text: `${clock.time(until)}, ${length} later` }
       : {
           label: 'Not over',
-          text: openText(report) ?? `quiet, but counted as one story for a while (${length} so far)`,
+          text:
+            openText(report) ??
+            `nothing is open any more, but it must stay quiet for a while (${length} so far)`,
         },
   );
   if (blindMs > 0)
@@ -210,7 +212,7 @@ function namedHoldings(report: Report, notification: Notification, clock: Clock)
   const names = report.summary.names;
   const named = (address: string) => names.get(address) ?? address;
   const events = report.events.map(({ event }) => event);
-  return holdingsOf(events, report.began, report.ended ?? until)
+  return holdingsOf(events, report.began, report.ended ?? until, report.ended !== null)
     .slice(0, HOLDINGS_MAX)
     .map((holding) => {
       const last = holding.stretches.at(-1);

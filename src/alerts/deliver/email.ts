@@ -22,7 +22,7 @@ export function emailReceiver(
   const { user, password } = settings;
   // As AUTH PLAIN and AUTH LOGIN send it.
   const secrets = password === null ? [] : [password, `\0${user ?? ''}\0${password}`];
-  const clean = (text: string) => redacted(oneLine(text), secrets);
+  const clean = (text: string) => oneLine(redacted(text, secrets));
   const tell: OnStep = (step) => onStep({ ...step, detail: clean(step.detail) });
 
   return {

@@ -25,11 +25,12 @@ export interface Stretch {
 /** A flapping router has more moves than a strip can show: the latest count. */
 const STRETCHES_MAX = 24;
 
-/** `events` by time. One for each virtual router of which they say who held it, in order of first mention. */
+/** `events` by time. `over`: a little of what came after `until` is shown too. One for each virtual router of which they say who held it, in order of first mention. */
 export function holdingsOf(
   events: readonly TimelineEvent[],
   began: Instant,
   until: Instant,
+  over: boolean,
 ): readonly Holding[] {
   const folds = new Map<string, HoldingFold>();
   for (const event of events) {
@@ -41,7 +42,7 @@ export function holdingsOf(
     }
     fold.take(event);
   }
-  return [...folds.values()].map((fold) => fold.conclude(began, until)).filter((each) => each !== null);
+  return [...folds.values()].map((fold) => fold.conclude(began, until, over)).filter((each) => each !== null);
 }
 
 interface Change {
@@ -103,21 +104,20 @@ class HoldingFold {
     this.#changes.push({ at, state, holders });
   }
 
-  conclude(began: Instant, until: Instant): Holding | null {
+  conclude(began: Instant, until: Instant, over: boolean): Holding | null {
     if (this.#changes.length === 0) return null;
     const ordered = this.#changes.map((change, order) => ({ change, order }));
     ordered.sort((a, b) => a.change.at - b.change.at || a.order - b.order);
     const first = Math.min(began, ordered[0]?.change.at ?? began) as Instant;
+    const lead = leadUs(until - first);
     const stretches: Stretch[] = [];
     let now: Change | null =
-      this.#before === null
-        ? null
-        : { at: plusUs(first, -leadUs(until - first)), state: 'held', holders: [this.#before] };
+      this.#before === null ? null : { at: plusUs(first, -lead), state: 'held', holders: [this.#before] };
     for (const { change } of ordered) {
       if (now !== null) push(stretches, now, change.at);
       now = change;
     }
-    if (now !== null) push(stretches, now, until, true);
+    if (now !== null) push(stretches, now, over ? plusUs(until, lead) : until, true);
     return { subject: this.#subject, vips: this.#vips, stretches: stretches.slice(-STRETCHES_MAX) };
   }
 }

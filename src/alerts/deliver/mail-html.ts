@@ -19,7 +19,7 @@ export function mailHtml(account: Account, title: string): string {
     rows.length === 0 ? null : section('What happened', timelineTable(rows), calendar(account.calendar)),
     account.links.length === 0
       ? null
-      : markup`<p style="margin:20px 0 0">${account.links.map(({ label, url }) => markup`<a class="link" href="${url}" style="color:#1f5fbf;font-weight:600;margin-right:20px">${label}</a>`)}</p>`,
+      : markup`<p style="margin:20px 0 0">${account.links.map(({ label, url }) => markup`<a class="link" href="${url}" style="color:#1f5fbf;font-weight:600;margin-right:20px;display:inline-block">${label}</a>`)}</p>`,
   ];
   return markup`<!DOCTYPE html>
 <html lang="en">
@@ -170,11 +170,9 @@ function course({ stretches, names, over }: NamedHolding): string {
     const length = span((until - from) / MS);
     const who = holders.map((address) => names.get(address) ?? address);
     const text = { held: who[0] ?? '', nobody: 'nobody', two: `both ${who.join(' and ')}` }[state];
-    return i === 0
-      ? text
-      : i === stretches.length - 1
-        ? `${text} (${length} so far)`
-        : `${text} for ${length}`;
+    if (i === 0) return text;
+    if (i < stretches.length - 1) return `${text} for ${length}`;
+    return over ? text : `${text} (${length} so far)`;
   });
   const left = words.length - COURSE_MAX;
   const shown = left > 0 ? [`${left} moves before`, ...words.slice(left)] : words;
@@ -186,7 +184,16 @@ function checkBlock({ text, command }: CheckItem): Markup {
     command === null
       ? ''
       : markup`<br><code class="code" style="${MONO}display:block;margin:6px 0 0;padding:8px 10px;background:#eef0f3;color:#1b1f24;border-radius:4px;font-size:13px;word-break:break-word">${command}</code>`;
-  return markup`<p class="text" style="margin:0 0 8px;color:#1b1f24">${text}${code}</p>`;
+  return markup`<p class="text" style="margin:0 0 8px;color:#1b1f24">${withCode(text)}${code}</p>`;
+}
+
+/** Advice sets commands in backticks. */
+function withCode(text: string): readonly Markup[] {
+  return text
+    .split('`')
+    .map((part, i) =>
+      i % 2 === 0 ? markup`${part}` : markup`<code style="${MONO}font-size:.93em">${part}</code>`,
+    );
 }
 
 function timelineTable(rows: readonly TimelineRow[]): Markup {
@@ -220,7 +227,7 @@ function insertion(value: Insertion): string {
   if (value instanceof Markup) return value.text;
   if (typeof value === 'string') return escaped(value);
   if (typeof value === 'number') return String(value);
-  return value.map((each) => each.text).join('\n');
+  return value.map((each) => each.text).join('');
 }
 
 function raw(text: string): Markup {

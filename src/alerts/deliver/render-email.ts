@@ -37,7 +37,7 @@ export function renderEmail(notification: Notification, context: DeliveryContext
     inReplyTo: revision === 0 ? null : idOf(0),
     references,
     headers: headersOf(notification),
-    text: `${[...textLines(account)].join('\n')}\n`,
+    text: textOf(account),
     html: mailHtml(account, subject),
   };
 }
@@ -83,6 +83,10 @@ function headersOf(notification: Notification): Readonly<Record<string, string>>
 export function domainOf(host: string): string {
   const labels = host.split('.').map((label) => label.replace(/[^A-Za-z0-9-]+/g, '-'));
   return labels.filter((label) => label !== '').join('.') || 'vipwatch';
+}
+
+export function textOf(account: Account): string {
+  return `${[...textLines(account)].join('\n')}\n`;
 }
 
 function* textLines(account: Account): Generator<string> {
