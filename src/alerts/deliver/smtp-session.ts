@@ -183,7 +183,8 @@ class Session {
     this.#connection = connection;
     this.#failure = new Promise((_resolve, reject) => {
       connection.on('error', (error: unknown) => reject(this.#explained(asError(error))));
-      connection.once('end', () => reject(this.#explained(hungUp())));
+      // After whatever else this turn has to say: nodemailer closes first and tells why afterwards.
+      connection.once('end', () => setImmediate(() => reject(this.#explained(hungUp()))));
       this.#abort.signal.addEventListener('abort', () => reject(asError(this.#abort.signal.reason)));
     });
     // Whoever waits takes it; what happens when nobody waits any more is of no interest.

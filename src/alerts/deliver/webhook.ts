@@ -169,8 +169,10 @@ function judged(
       ),
     };
   }
-  const advice = adviceFor(status);
-  const step = failed('answer', said, advice);
+  const step = failed('answer', said, adviceFor(status));
+  // Some say "too often" in the body of any status.
+  if (template !== null && refusal(template, body)?.later === true)
+    return { delivered: later(said, null), step };
   if (status === 410) return { delivered: { outcome: 'never', reason: said, disable: true }, step };
   // 408 and 425 ask for another attempt by their very meaning.
   if (status === 429 || status === 408 || status === 425 || status >= 500)
