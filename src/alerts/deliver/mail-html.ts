@@ -16,7 +16,7 @@ export function mailHtml(account: Account, title: string): string {
     account.facts.length === 0 ? null : factTable(account.facts),
     ...account.holdings.map(holdingBlock),
     account.checks.length === 0 ? null : section('What to check', ...account.checks.map(checkBlock)),
-    rows.length === 0 ? null : section('What happened', timelineTable(rows), calendar(account.calendar)),
+    rows.length === 0 ? null : section('What happened', calendar(account.calendar), timelineTable(rows)),
     account.links.length === 0
       ? null
       : markup`<p style="margin:20px 0 0">${account.links.map(({ label, url }) => markup`<a class="link" href="${url}" style="color:#1f5fbf;font-weight:600;margin-right:20px;display:inline-block">${label}</a>`)}</p>`,
@@ -206,7 +206,7 @@ function timelineTable(rows: readonly TimelineRow[]): Markup {
 }
 
 function calendar(text: string): Markup {
-  return markup`<p class="muted" style="${SMALL}margin:8px 0 0">${text}</p>`;
+  return markup`<p class="muted" style="${SMALL}margin:0 0 6px">${text}</p>`;
 }
 
 /** HTML that needs no escaping any more. */
