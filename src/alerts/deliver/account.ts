@@ -290,7 +290,8 @@ function eventRow(event: TimelineEvent, clock: Clock): TimelineRow {
 }
 
 function alertRow(alert: NotifiedAlert, clock: Clock): TimelineRow {
-  const resolved = alert.status === 'resolved';
+  // What happened at once has begun and ended, and is no less bad for it.
+  const resolved = alert.status === 'resolved' && alert.endsAt !== null && alert.endsAt > alert.startsAt;
   return {
     time: clock.time(alert.startsAt),
     tone: resolved ? 'good' : alert.severity,

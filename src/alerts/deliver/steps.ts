@@ -1,5 +1,4 @@
 /** What happens on the way to a receiver, step by step: told by `alerts test`, ignored by the daemon. */
-import type { LookupAddress } from 'node:dns';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
@@ -23,15 +22,13 @@ export function failed(step: Step['step'], detail: string, advice: string): Step
 
 /** Follows a socket from the look-up of the name to the connection, and through TLS where it begins with that. */
 export function followSocket(socket: Socket, onStep: OnStep): void {
-  socket.on(
-    'lookup',
-    (error: Error | null, address: string | readonly LookupAddress[] | undefined, _family, host) => {
-      if (error !== null && error !== undefined) return;
-      const found =
-        typeof address === 'string' ? address : (address ?? []).map((each) => each.address).join(', ');
-      onStep(passed('dns', `${host} is ${found}`));
-    },
-  );
+  // One event for each address, all of them at once.
+  const found: string[] = [];
+  socket.on('lookup', (error: Error | null, address: string, _family: number | string, host: string) => {
+    if (error !== null && error !== undefined) return;
+    found.push(address);
+    if (found.length === 1) queueMicrotask(() => onStep(passed('dns', `${host} is ${found.join(', ')}`)));
+  });
   socket.once('connect', () => {
     onStep(passed('connect', `connected to ${socket.remoteAddress ?? '?'} port ${socket.remotePort ?? '?'}`));
   });
