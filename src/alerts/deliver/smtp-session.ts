@@ -99,7 +99,7 @@ async function opened(
 ): Promise<Socket> {
   signal.throwIfAborted();
   const { host, port } = server;
-  const socket = connectTcp({ host, port });
+  const socket = connectTcp({ host, port, noDelay: true });
   followSocket(socket, onStep);
   try {
     await arrival(socket, 'connect', settings.timeouts.connectMs, signal);
