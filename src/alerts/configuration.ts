@@ -7,41 +7,56 @@ import type { RuleBook } from './rules.ts';
 
 export interface AlertsConfiguration {
   readonly rules: RuleBook;
-  readonly email: readonly EmailConfiguration[];
+  /** null: no mail */
+  readonly email: EmailConfiguration | null;
   readonly webhooks: readonly WebhookConfiguration[];
   /** null: nobody watches whether vipwatch lives */
   readonly heartbeat: HeartbeatConfiguration | null;
   /** other people's virtual routers are told of, too */
   readonly foreign: boolean;
   readonly maintenance: readonly MaintenanceWindow[];
+  /** where a person can look; null where there is no such page */
+  readonly dashboard: string | null;
+  /** in which times are told: an IANA name; null for the machine's own */
+  readonly timeZone: string | null;
 }
 
 export interface EmailConfiguration {
   readonly name: string;
-  /** `smtp://host[:port]` (STARTTLS) or `smtps://host[:port]`; without credentials */
+  /** `smtp://HOST[:PORT]` (STARTTLS) or `smtps://HOST[:PORT]`; without credentials */
   readonly smtp: string;
+  /** both or none */
   readonly user: string | null;
   readonly password: string | null;
   readonly from: string;
   readonly to: readonly string[];
-  /** credentials and mails may cross a network in clear */
-  readonly cleartext: boolean;
-  /** certificates in PEM to trust beside the system's */
+  /** accept a server without TLS, or with a certificate that cannot be verified */
+  readonly allowInsecure: boolean;
+  /** certificates (PEM) to trust instead of the system's */
   readonly ca: string | null;
 }
 
-export type WebhookFormat = 'alertmanager' | 'standard' | 'slack' | 'pagerduty' | 'template';
+export const WEBHOOK_FORMATS = ['alertmanager', 'standard', 'slack', 'pagerduty', 'template'] as const;
+export type WebhookFormat = (typeof WEBHOOK_FORMATS)[number];
 
 export interface WebhookConfiguration {
   readonly name: string;
   readonly url: string;
   readonly format: WebhookFormat;
-  /** `standard`: what signs; `pagerduty`: the routing key; others: a bearer token */
+  /** `standard`: the signing key; `pagerduty`: the routing key; else a token or what the template signs with */
   readonly secret: string | null;
-  readonly headers: Readonly<Record<string, string>>;
-  /** `template`: the body, a JSON text with placeholders */
-  readonly template: string | null;
+  /** of the format `template`, as it stands in the file; null for the others */
+  readonly template: unknown;
   readonly timeoutMs: number;
+  readonly ca: string | null;
+}
+
+/** The names by which rules speak of them. */
+export function receiverNames({
+  email,
+  webhooks,
+}: Pick<AlertsConfiguration, 'email' | 'webhooks'>): readonly string[] {
+  return [...(email === null ? [] : [email.name]), ...webhooks.map(({ name }) => name)];
 }
 
 export interface HeartbeatConfiguration {
