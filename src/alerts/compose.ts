@@ -2,7 +2,7 @@
  * From what the dispatch decided to what a receiver gets: the sentence for the lock screen, and the story so far. Pure.
  */
 import { MS } from '../time.ts';
-import { reportOf } from '../timeline/report.ts';
+import { reportOf, sentenceCase } from '../timeline/report.ts';
 import type { Notification, NotifiedAlert, StoryMaterial } from './notification.ts';
 
 /** A notification as it waits to be delivered: the story is in the journal, up to `throughSeq`. */
@@ -22,43 +22,54 @@ function headlineOf(draft: Draft, story: StoryMaterial | null): string {
     case 'digest':
       return digestHeadline(alerts);
     case 'storm': {
-      const sentence = sentenceOf(draft);
-      if (status === 'resolved') return `Over: ${sentence}`;
-      if (status === 'repeat') return `Still: ${sentence}`;
-      return `${heldBack > 1 ? `${heldBack} notifications were held back; ` : ''}${sentence}`;
+      const held = status !== 'resolved' && heldBack > 1 ? `${heldBack} notifications were held back; ` : '';
+      return withStatus(status, held + sentenceOf(draft));
     }
-    case 'incident': {
-      const sentence = storySentence(draft, story) ?? sentenceOf(draft);
-      if (status === 'resolved') return `Over: ${sentence}`;
-      return status === 'repeat' ? `Still: ${sentence}` : sentence;
-    }
+    case 'incident':
+      return withStatus(status, storySentence(draft, story) ?? sentenceOf(draft));
   }
 }
 
-/** The report's own, where it is about something that this receiver is told of. */
-function storySentence({ alerts }: Draft, story: StoryMaterial | null): string | null {
-  if (story === null) return null;
+function withStatus(status: Draft['status'], sentence: string): string {
+  if (status === 'resolved') return `Over: ${sentence}`;
+  return status === 'repeat' ? `Still: ${sentence}` : sentence;
+}
+
+/** The report's own, where it is about something that this receiver is told of, and is news. */
+function storySentence({ alerts, status }: Draft, story: StoryMaterial | null): string | null {
+  if (story === null || status === 'repeat') return null;
   const { headline } = reportOf(story.incident, story.events, story.until);
-  const isTold = alerts.some(({ summary }) => headline.startsWith(capital(summary)));
-  return isTold ? headline : null;
+  const main = story.events.find(
+    ({ event }) => event.phase !== 'end' && headline.startsWith(sentenceCase(event.summary)),
+  )?.event;
+  const told = alerts.find(({ kind, subject }) => kind === main?.kind && subject === main.subject);
+  if (told === undefined) return null;
+  const [first] = alerts;
+  if (first === undefined || first.status === 'resolved' || told.status === 'firing') return headline;
+  // The worst is over, and something of it is left.
+  return `${headline} Still open: ${first.summary}.`;
 }
 
 /** Of the first alert, which is the worst of those that last. */
 function sentenceOf({ alerts, at }: Draft): string {
   const [first, ...others] = alerts;
   if (first === undefined) return 'What was told of is over.';
-  const end = first.endsAt ?? at;
+  const { status, count, startsAt, endsAt, summary } = first;
+  const lastedUs = (endsAt ?? at) - startsAt;
+  const times =
+    count === 1
+      ? ''
+      : ` (${count} times${status === 'resolved' && lastedUs > 0 ? ` within ${duration(lastedUs)}` : ''})`;
   const lasted =
-    first.status === 'firing'
-      ? end - first.startsAt >= LASTS_US
-        ? `; it lasts for ${duration(end - first.startsAt)} so far`
+    status === 'firing'
+      ? lastedUs >= LASTS_US
+        ? `; it lasts for ${duration(lastedUs)} so far`
         : ''
-      : end > first.startsAt
-        ? `; it lasted ${duration(end - first.startsAt)}`
+      : count === 1 && lastedUs > 0
+        ? `; it lasted ${duration(lastedUs)}`
         : '';
-  const times = first.count > 1 ? ` (${first.count} times)` : '';
   const more = others.length > 0 ? `; and ${others.length} more` : '';
-  return `${capital(first.summary)}${times}${lasted}${more}.`;
+  return `${sentenceCase(summary)}${times}${lasted}${more}.`;
 }
 
 const LASTS_US = 60_000 * MS;
@@ -76,8 +87,4 @@ function duration(us: number): string {
   if (seconds < 120) return `${Number(seconds.toFixed(seconds < 10 ? 2 : 0))} s`;
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

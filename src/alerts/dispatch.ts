@@ -133,6 +133,7 @@ export class Dispatch {
       this.#end(event, seq);
       return;
     }
+    this.#count(event);
     const rule = this.#rules.ruleFor(event);
     if (rule === null) {
       this.#decide(entry, null, null, 'no rule fits');
@@ -376,7 +377,7 @@ export class Dispatch {
     const receiver = this.#receiver(thread.receiver);
     const freeAt = this.#freeAt(receiver, thread.about === 'storm');
     if (freeAt > now) {
-      this.#hold(key, thread, receiver, fresh, freeAt);
+      this.#hold(key, thread, fresh, freeAt);
       return null;
     }
     const isOverNow = overAt <= now && !fresh.some((alert) => !isOver(alert));
@@ -410,8 +411,7 @@ export class Dispatch {
         }
       } else if (alert.lasts) {
         lookAt = Math.min(lookAt, mute.until);
-      } else if (alert.dueAt <= now || mute.cause !== null) {
-        if (mute.cause !== null) this.#count(thread.receiver, mute.cause, alert);
+      } else if (alert.dueAt <= now || mute.isEffect) {
         this.#drop(thread, alert, mute.why);
       }
     }
@@ -459,7 +459,7 @@ export class Dispatch {
       (alert) =>
         news.has(alert) ||
         alert.told === 'firing' ||
-        (alert.told === 'over' && alert.episode === thread.episode),
+        (status !== 'repeat' && alert.told === 'over' && alert.episode === thread.episode),
     );
     const severity = worstOf(listed) ?? 'info';
     const draft: Draft = {
@@ -517,7 +517,7 @@ export class Dispatch {
     });
   }
 
-  #muteOf(alert: Alert): (Quiet & { readonly cause: Cause | null }) | null {
+  #muteOf(alert: Alert): (Quiet & { readonly isEffect: boolean }) | null {
     for (const cause of this.#causes.values()) {
       if (!cause.inhibits.includes(alert.kind) && !alert.inhibitedBy.includes(cause.kind)) continue;
       if (alert.open.includes(cause.id) || !isRelated(cause, alert)) continue;
@@ -525,23 +525,22 @@ export class Dispatch {
         ? cause.endsAt === null
         : alert.startsAt >= cause.startsAt - EFFECT_WITHIN_US &&
           alert.startsAt <= (cause.endsAt ?? NEVER) + EFFECT_WITHIN_US;
-      if (acts) return { why: `an effect of ${cause.kind} (${cause.subject})`, until: NEVER, cause };
+      if (acts) return { why: `an effect of ${cause.kind} (${cause.subject})`, until: NEVER, isEffect: true };
     }
     const { maintenance } = this.#settings;
     const quiet = quietFor(alert, this.#now, this.#silences.values(), maintenance);
-    return quiet === null ? null : { ...quiet, cause: null };
+    return quiet === null ? null : { ...quiet, isEffect: false };
   }
 
-  /** An effect that happened adds to the count of its cause, where the cause's rule says so. */
-  #count(receiver: string, cause: Cause, effect: Alert): void {
-    for (const key of this.#threadsOf.get(cause.id) ?? []) {
-      const thread = this.#threads.get(key);
-      if (thread?.receiver !== receiver) continue;
-      const alert = thread.alerts.find(({ open }) => open.includes(cause.id));
-      if (alert === undefined || !alert.counts.includes(effect.kind)) continue;
-      // What had happened before it began is in its count already.
-      if (effect.startsAt > cause.startsAt) alert.count += effect.count;
-      this.#changed.add(`thread:${key}`);
+  /** What happened meanwhile adds to the count of what lasts, where its rule says so. */
+  #count(event: TimelineEvent): void {
+    for (const [key, thread] of this.#threads) {
+      for (const alert of thread.alerts) {
+        if (isOver(alert) || !alert.counts.includes(event.kind) || event.time <= alert.startsAt) continue;
+        if (!isRelated(alert, { ...event, router: this.#routerOf(event.subject), incident: null })) continue;
+        alert.count += countIn(event);
+        this.#changed.add(`thread:${key}`);
+      }
     }
   }
 
@@ -553,7 +552,7 @@ export class Dispatch {
     return blocking === undefined ? 0 : blocking + withinMs * MS;
   }
 
-  #hold(key: string, thread: Thread, receiver: ReceiverState, fresh: readonly Alert[], freeAt: number): void {
+  #hold(key: string, thread: Thread, fresh: readonly Alert[], freeAt: number): void {
     if (!thread.isHeld) {
       thread.isHeld = true;
       this.#holdBack(thread.receiver);
@@ -579,7 +578,6 @@ export class Dispatch {
     storm.thread.activeAt = this.#now;
     this.#touch(storm.key, storm.thread, plusUs(this.#now, STORM_WAIT_US));
     this.#changed.add(`receiver:${thread.receiver}`);
-    void receiver;
   }
 
   #holdBack(receiver: string): void {
@@ -851,11 +849,13 @@ export class Dispatch {
 }
 
 /** Of the same virtual router; where that says nothing, of the same cluster or incident. */
-function isRelated(cause: Cause, alert: Alert): boolean {
-  if (cause.router !== null && alert.router !== null) return cause.router === alert.router;
-  if (cause.cluster !== null || alert.cluster !== null) return cause.cluster === alert.cluster;
-  return cause.incident !== null && cause.incident === alert.incident;
+function isRelated(a: Related, b: Related): boolean {
+  if (a.router !== null && b.router !== null) return a.router === b.router;
+  if (a.cluster !== null || b.cluster !== null) return a.cluster === b.cluster;
+  return a.incident !== null && a.incident === b.incident;
 }
+
+type Related = Pick<Alert, 'router' | 'cluster' | 'incident'>;
 
 /** How often it happened, by what the event says of those before it. */
 function countIn({ details }: TimelineEvent): number {
