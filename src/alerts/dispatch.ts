@@ -413,7 +413,7 @@ export class Dispatch {
         lookAt = Math.min(lookAt, mute.until);
       } else if (alert.dueAt <= now || mute.isEffect) {
         this.#drop(thread, alert, mute.why);
-      }
+      } else lookAt = Math.min(lookAt, alert.dueAt);
     }
     return { fresh, ripe, lookAt: lookAt as Instant };
   }
@@ -848,14 +848,18 @@ export class Dispatch {
   }
 }
 
-/** Of the same virtual router; where that says nothing, of the same cluster or incident. */
+/** Of the same virtual router; where one of them is about none, of the same cluster or incident. */
 function isRelated(a: Related, b: Related): boolean {
-  if (a.router !== null && b.router !== null) return a.router === b.router;
+  if (isOfRouter(a) && isOfRouter(b)) return a.router !== null && a.router === b.router;
   if (a.cluster !== null || b.cluster !== null) return a.cluster === b.cluster;
   return a.incident !== null && a.incident === b.incident;
 }
 
-type Related = Pick<Alert, 'router' | 'cluster' | 'incident'>;
+type Related = Pick<Alert, 'subject' | 'router' | 'cluster' | 'incident'>;
+
+function isOfRouter({ subject }: Related): boolean {
+  return /^v(r|ip):/.test(subject);
+}
 
 /** How often it happened, by what the event says of those before it. */
 function countIn({ details }: TimelineEvent): number {

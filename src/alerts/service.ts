@@ -69,7 +69,9 @@ export class AlertService {
   readonly #options: AlertServiceOptions;
   readonly #now: () => Instant;
   readonly #outbox: Outbox;
-  #dispatch: Dispatch;
+  /** null until what was kept has been read */
+  #dispatch: Dispatch | null = null;
+  #resumed: Promise<void> | null = null;
   #waiting: JournalledEvent[] = [];
   #cursor = 0;
   /** what is to be kept with the next step */
@@ -82,15 +84,7 @@ export class AlertService {
   #retry: NodeJS.Timeout | null = null;
   #isStopped = false;
 
-  /** Goes on where the run before stopped. Rejects where the journal cannot be read. */
-  static async start(options: AlertServiceOptions): Promise<AlertService> {
-    const { cursor, state, outbox } = await options.store.kept();
-    const service = new AlertService(options, state);
-    await service.#resume(cursor, outbox);
-    return service;
-  }
-
-  private constructor(options: AlertServiceOptions, state: readonly DispatchRecord[]) {
+  constructor(options: AlertServiceOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => instantFromUs(Date.now() * MS));
     this.#outbox = new Outbox({
@@ -104,7 +98,12 @@ export class AlertService {
       onRemark: options.onRemark,
       ...(options.timing === undefined ? {} : { timing: options.timing }),
     });
-    this.#dispatch = this.#dispatchOf(options.settings, state);
+  }
+
+  /** Goes on where the run before stopped. Rejects where the journal cannot be read. What is taken meanwhile waits. */
+  resume(): Promise<void> {
+    this.#resumed ??= this.#resume();
+    return this.#resumed;
   }
 
   /** Events that have just been committed, in order of seq; those that are known already are passed over. */
@@ -116,20 +115,23 @@ export class AlertService {
     this.#turn();
   }
 
-  silence(silence: Silence): void {
-    this.#dispatch.silence(silence);
+  async silence(silence: Silence): Promise<void> {
+    await this.resume();
+    this.#dispatch?.silence(silence);
     this.#turn();
   }
 
   /** False: there is no such silence, or it is over. */
-  expireSilence(id: string): boolean {
-    const was = this.#dispatch.expireSilence(id, this.#now());
+  async expireSilence(id: string): Promise<boolean> {
+    await this.resume();
+    const was = this.#dispatch?.expireSilence(id, this.#now()) ?? false;
     this.#turn();
     return was;
   }
 
-  silences(): readonly Silence[] {
-    return this.#dispatch.silences();
+  async silences(): Promise<readonly Silence[]> {
+    await this.resume();
+    return this.#dispatch?.silences() ?? [];
   }
 
   get isHealthy(): boolean {
@@ -145,39 +147,21 @@ export class AlertService {
     if (this.#settled.length > 0) await this.#keep().catch(() => {});
   }
 
-  #dispatchOf(settings: AlertServiceOptions['settings'], state: readonly DispatchRecord[]): Dispatch {
-    const { receivers, lastSeq } = this.#options;
-    return new Dispatch(
-      {
-        ...settings,
-        receivers: receivers.map(({ name }) => name),
-        start: { at: this.#now(), seq: lastSeq },
-      },
-      state,
-    );
-  }
-
-  async #resume(
-    cursor: number | null,
-    outbox: readonly { readonly id: string; readonly notification: string }[],
-  ): Promise<void> {
-    const { store, lastSeq, onRemark } = this.#options;
+  async #resume(): Promise<void> {
+    const { store, lastSeq, onRemark, settings, receivers } = this.#options;
+    const { cursor, state, outbox } = await store.kept();
     const open = await store.openConditions();
+    const names = receivers.map(({ name }) => name);
+    const start = { at: this.#now(), seq: lastSeq };
+    const dispatch = new Dispatch({ ...settings, receivers: names, start }, state);
     if (cursor === null) {
-      for (const entry of open) this.#dispatch.take(entry, this.#now());
+      for (const entry of open) if (entry.seq <= lastSeq) dispatch.take(entry, this.#now());
       this.#cursor = lastSeq;
     } else {
       // Another journal may have begun, which goes on with its numbers.
       this.#cursor = Math.min(cursor, lastSeq);
-      for (;;) {
-        const page = await store.eventsAfter(this.#cursor, PAGE_EVENTS);
-        for (const entry of page) {
-          this.#dispatch.take(entry, this.#now());
-          this.#cursor = entry.seq;
-        }
-        if (page.length < PAGE_EVENTS) break;
-      }
-      this.#dispatch.reconcile(new Set(open.map(({ event }) => event.id)), this.#now());
+      await this.#catchUp(dispatch);
+      dispatch.reconcile(new Set(open.map(({ event }) => event.id)), this.#now());
     }
     for (const { id, notification } of outbox) {
       const draft: Draft = JSON.parse(notification);
@@ -185,32 +169,47 @@ export class AlertService {
       onRemark(`an alert for ${draft.receiver}, which is not configured any more, is dropped`);
       this.#settled.push(id);
     }
-    await this.#step();
+    this.#dispatch = dispatch;
+    this.#turn();
+    await this.#turning;
+  }
+
+  /** What was committed, and not judged before the run ended. */
+  async #catchUp(dispatch: Dispatch): Promise<void> {
+    for (;;) {
+      const page = await this.#options.store.eventsAfter(this.#cursor, PAGE_EVENTS);
+      for (const entry of page) {
+        dispatch.take(entry, this.#now());
+        this.#cursor = entry.seq;
+      }
+      if (page.length < PAGE_EVENTS) return;
+    }
   }
 
   /** One step after the other; what comes meanwhile is the next. */
   #turn(): void {
-    if (this.#turning !== null || this.#isStopped) return;
-    this.#turning = this.#step().finally(() => {
+    const dispatch = this.#dispatch;
+    if (dispatch === null || this.#turning !== null || this.#isStopped) return;
+    this.#turning = this.#step(dispatch).finally(() => {
       this.#turning = null;
       const hasMore = this.#waiting.length + this.#settled.length > 0;
       if (hasMore && !this.#isFailing) this.#turn();
-      else this.#wakeAtDue();
+      else this.#wakeAtDue(dispatch);
     });
   }
 
-  async #step(): Promise<void> {
+  async #step(dispatch: Dispatch): Promise<void> {
     const entries = this.#waiting;
     this.#waiting = [];
     const now = this.#now();
     for (const entry of entries) {
       if (entry.seq <= this.#cursor) continue;
-      this.#dispatch.take(entry, now);
+      dispatch.take(entry, now);
       this.#cursor = entry.seq;
     }
-    const drafts = this.#dispatch.advance(now);
+    const drafts = dispatch.advance(now);
     this.#queued.push(...drafts);
-    for (const record of this.#dispatch.changes()) this.#state.set(record.name, record);
+    for (const record of dispatch.changes()) this.#state.set(record.name, record);
     try {
       await this.#keep();
       this.#isFailing = false;
@@ -256,10 +255,10 @@ export class AlertService {
     }
   }
 
-  #wakeAtDue(): void {
+  #wakeAtDue(dispatch: Dispatch): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const due = this.#dispatch.dueAt();
+    const due = dispatch.dueAt();
     if (due === null || this.#isStopped) return;
     const waitMs = Math.min(TIMER_MAX_MS, Math.max(1, (due - this.#now()) / MS));
     this.#timer = setTimeout(() => this.#turn(), waitMs);

@@ -30,6 +30,11 @@ import type { JournalledEvent } from '../../src/timeline/journalled-event.ts';
 import { at, type EventTraits, event } from '../support/journal-events.ts';
 import { toldLines } from './told.ts';
 
+/** What the report needs to know of these kinds. */
+const USUAL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  failover: { from: 'a', to: 'b', silenceMs: 3_600, darkMs: null, claimMs: null, fault: false },
+};
+
 const RULER = '----\n';
 
 /** The scenario with what came of it. */
@@ -50,6 +55,7 @@ class Player {
     string,
     { kind: string; subject: string; severity: Severity; cluster: string | null }
   >();
+  readonly #began = new Map<string, Instant>();
   readonly #incidents = new IncidentFold();
   readonly #entries: JournalledEvent[] = [];
   readonly #incidentOf = new Map<number, number>();
@@ -149,7 +155,11 @@ class Player {
 
   #add(given: EventTraits & { id: string; kind: string }, words: readonly string[]): void {
     const traits: Record<string, unknown> = { ...given };
-    const details: Record<string, unknown> = given.subject?.startsWith('vr:') ? { vips: ['10.0.0.100'] } : {};
+    const details: Record<string, unknown> = given.subject?.startsWith('vr:')
+      ? { ...USUAL[given.kind], vips: given.subject.endsWith('/51') ? ['10.0.0.100'] : [] }
+      : {};
+    if (given.beginId != null)
+      details.durationMs = (this.#now - (this.#began.get(given.beginId) ?? 0)) / 1_000;
     let late = 0;
     for (const word of words) {
       const [key = '', value = ''] = word.split('=');
@@ -160,6 +170,7 @@ class Player {
     const seconds = (this.#now - at(0)) / SECOND - late;
     const made = event(seconds, { ...traits, details, late });
     const { kind, subject, severity, cluster } = made;
+    if (made.phase === 'begin') this.#began.set(made.id, made.time);
     if (made.phase === 'begin') this.#events.set(made.id, { kind, subject, severity, cluster });
     const seq = this.#entries.length + 1;
     const change = this.#incidents.take(made, seq);
