@@ -3,6 +3,7 @@
  * that come with vipwatch, unless a file says `defaults: false`. All mistakes are told at once.
  */
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import {
   type Comparison,
@@ -34,7 +35,8 @@ export function readRuleBook(files: readonly string[], receivers: readonly strin
     }
   };
   for (const file of files) readInto(file);
-  if (!files.includes(DEFAULT_RULES) && read.every(({ defaults }) => defaults)) readInto(DEFAULT_RULES);
+  const areDefaults = files.some((file) => resolve(file) === DEFAULT_RULES);
+  if (!areDefaults && read.every(({ defaults }) => defaults)) readInto(DEFAULT_RULES);
   if (wrong.length > 0) throw new ConfigurationError(wrong.join('\n'));
   return bookOf(read);
 }
