@@ -2,17 +2,23 @@
  * The daemon of `vipwatch observe`: wires captures, pump, observer, journal and control socket together. What starts
  * in which order, and stops in which, stands here and nowhere else.
  *
- *     captures → pump → observer → journal → what was committed is told
+ *     captures → pump → observer → journal → what was committed is told: terminal, followers, alerts
  *
  * An event is durable before anybody is told of it. Nothing here judges, and nothing here waits for the disk but the
  * start, and a reload, which reads the journal as a start does.
  */
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { AlertsConfiguration } from './alerts/configuration.ts';
+import { Heartbeat } from './alerts/heartbeat.ts';
+import type { Receiver } from './alerts/notification.ts';
+import { AlertService, type AlertStore } from './alerts/service.ts';
+import { silenceFrom, silenceTold } from './alerts/silence-request.ts';
 import type { CaptureLink } from './capture/live/capture-link.ts';
 import { LiveCapture } from './capture/live/live-capture.ts';
 import { Pump, SYSTEM_CLOCKS } from './capture/pump.ts';
 import type { Configuration } from './config/read.ts';
-import { ControlServer } from './control/server.ts';
+import { ControlServer, type SilenceSources } from './control/server.ts';
 import type { TimelineEvent } from './events.ts';
 import { JournalReader } from './journal/journal-reader.ts';
 import { type JournalTrouble, JournalWriter } from './journal/journal-writer.ts';
@@ -32,6 +38,8 @@ export interface AppOptions {
   readonly controlPath: string | null;
   readonly release: string;
   readonly link: CaptureLink;
+  /** who can be told of what the configuration names */
+  readonly receiversOf: (alerts: AlertsConfiguration) => readonly Receiver[];
   /** events in the journal's order, once they are durable, or cannot be made so */
   readonly onTold: (entries: readonly JournalledEvent[]) => void;
   /** something that the person who runs this should know */
@@ -59,6 +67,8 @@ export class App {
   readonly #followers = new Set<Follower>();
   #observer: Observer;
   #control: ControlServer | null = null;
+  #alerts: AlertService | null = null;
+  #heartbeat: Heartbeat | null = null;
   #beat: NodeJS.Timeout | null = null;
   /** the latest knowledge told: a clock that is set back changes nothing about its order */
   #detectedAt = 0;
@@ -113,6 +123,7 @@ export class App {
       onRemark(
         `the journal was damaged (${setAside.reason}); it is now ${setAside.path}, and a new one begins`,
       );
+    await this.#startAlerts(this.#options.configuration);
     this.#observe({
       kind: 'run',
       at: this.#pump.now,
@@ -130,6 +141,7 @@ export class App {
           this.#followers.add(listener);
           return () => this.#followers.delete(listener);
         },
+        silences: () => this.#silences(),
       });
     }
     this.#beat = setInterval(() => this.#pump.beat(), BEAT_MS);
@@ -143,7 +155,10 @@ export class App {
   async reload(configuration: Configuration): Promise<void> {
     const until = Date.now() + RELOAD_WITHIN_MS;
     while (this.#untold > 0 && Date.now() < until) await new Promise((resolve) => setImmediate(resolve));
-    if (this.#stopping === null) this.#observer = this.#observerFor(configuration, this.#pump.now);
+    if (this.#stopping !== null) return;
+    this.#observer = this.#observerFor(configuration, this.#pump.now);
+    await this.#stopAlerts();
+    await this.#startAlerts(configuration);
   }
 
   async status(): Promise<StatusDocument> {
@@ -194,6 +209,7 @@ export class App {
       const at = this.#pump.now;
       this.#observe({ kind: 'run', at, phase: 'stopped', release, previous: 'none', previousUntil: null });
     }
+    await this.#stopAlerts();
     await this.#journal.stop(this.#pump.wallOf(this.#pump.now));
     await this.#control?.close();
   }
@@ -216,9 +232,77 @@ export class App {
   #told(entries: readonly JournalledEvent[]): void {
     this.#untold -= entries.length;
     this.#lastSeq = entries.at(-1)?.seq ?? this.#lastSeq;
+    this.#alerts?.take(entries);
     this.#options.onTold(entries);
     for (const follower of this.#followers) follower(entries);
   }
+
+  // ---- Alerts: the journal's events go in, what cannot be told comes back as an observation.
+
+  async #startAlerts({ alerts, observer }: Configuration): Promise<void> {
+    if (alerts === null) return;
+    const { receiversOf, onRemark } = this.#options;
+    const journal = this.#journal;
+    const store: AlertStore = {
+      kept: () => journal.alertsKept(),
+      keep: (step) => journal.keepAlerts(step),
+      eventsAfter: (seq, limit) => journal.eventsAfter(seq, limit),
+      openConditions: () => journal.openConditions(),
+      excerpt: (asked) => journal.excerpt(asked),
+    };
+    this.#alerts = new AlertService({
+      store,
+      receivers: receiversOf(alerts),
+      settings: {
+        book: alerts.rules,
+        mutesForeign: observer.clusters.length > 0 && !alerts.foreign,
+        maintenance: alerts.maintenance,
+      },
+      lastSeq: journal.lastSeq,
+      onReceiver: ({ receiver: sink, failing, error, waiting }) => {
+        if (this.#stopping === null)
+          this.#observe({ kind: 'sink', at: this.#pump.now, sink, failing, error, waiting });
+      },
+      onRemark,
+    });
+    await this.#alerts.resume();
+    if (alerts.heartbeat !== null)
+      this.#heartbeat = new Heartbeat(alerts.heartbeat, () => this.#isHealthy(), onRemark);
+  }
+
+  async #stopAlerts(): Promise<void> {
+    const alerts = this.#alerts;
+    this.#heartbeat?.stop();
+    this.#heartbeat = null;
+    this.#alerts = null;
+    await alerts?.stop();
+  }
+
+  #isHealthy(): boolean {
+    return (
+      this.#pump.states().every(({ seeing }) => seeing) &&
+      !this.#journal.trouble.failing &&
+      (this.#alerts?.isHealthy ?? true)
+    );
+  }
+
+  #silences(): SilenceSources | null {
+    const alerts = this.#alerts;
+    if (alerts === null) return null;
+    const now = () => this.#pump.wallOf(this.#pump.now);
+    return {
+      list: async () => (await alerts.silences()).map((silence) => silenceTold(silence, now())),
+      async add(asked) {
+        const silence = silenceFrom(asked, randomBytes(3).toString('hex'), now());
+        if (typeof silence === 'string') return silence;
+        await alerts.silence(silence);
+        return silenceTold(silence, now());
+      },
+      expire: (id) => alerts.expireSilence(id),
+    };
+  }
+
+  // ----
 
   /** Events are made in stream time and dated by the wall clock of their moment; knowledge never goes back. */
   #dated(event: TimelineEvent): TimelineEvent {

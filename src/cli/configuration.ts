@@ -8,7 +8,8 @@ export async function configurationOf(
   output: Output,
 ): Promise<Configuration | null> {
   if (file === undefined) return null;
-  const { ConfigurationError, readConfiguration } = await import('../config/read.ts');
+  const { readConfiguration } = await import('../config/read.ts');
+  const { ConfigurationError } = await import('../config/located-yaml.ts');
   let configuration: Configuration;
   try {
     configuration = readConfiguration(file, process.env);

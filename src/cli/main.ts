@@ -8,8 +8,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { RULE_KINDS } from '../alerts/rules.ts';
 import { isEventKind } from '../control/event-parameters.ts';
 import { type EventKind, KINDS } from '../events.ts';
+import type { ExplainOptions } from './alerts-explain.ts';
+import type { SilenceOptions } from './alerts-silence.ts';
+import type { SimulateOptions } from './alerts-simulate.ts';
 import type { ConfigInitOptions } from './config-init.ts';
 import type { DecodeOptions } from './decode.ts';
 import type { DemoOptions } from './demo.ts';
@@ -321,6 +325,89 @@ Examples:
     await configInit(options, output);
   });
 
+const alertsCommand = program
+  .command('alerts')
+  .description('who is told of what: check rules, explain them, try them, silence them');
+const rules = () =>
+  new Option('--rules <file>', "rules to use instead of the configuration's (repeatable)").argParser(
+    (file: string, files: readonly string[] = []) => [...files, file],
+  );
+
+alertsCommand
+  .command('check')
+  .description('print who is told of each kind of event, or all that is wrong with the rules')
+  .argument('<file>', 'a file of rules, or a vipwatch.yaml')
+  .addHelpText('after', '\nExamples:\n  vipwatch alerts check /etc/vipwatch/alerts.yaml')
+  .action(async (file: string) => {
+    const { alertsCheck } = await import('./alerts-check.ts');
+    await alertsCheck(file, output);
+  });
+
+alertsCommand
+  .command('explain')
+  .description('which rule takes it, who is told, when, and if not, why')
+  .argument('<what>', "a kind of event, or an event's id or seq")
+  .addOption(rules())
+  .addOption(utc())
+  .addOption(config())
+  .addOption(journal())
+  .addHelpText('after', '\nExamples:\n  vipwatch alerts explain split-brain\n  vipwatch alerts explain 1742')
+  .action(async (what: string, options: ExplainOptions) => {
+    const { alertsExplain } = await import('./alerts-explain.ts');
+    await alertsExplain(what, options, output);
+  });
+
+alertsCommand
+  .command('simulate')
+  .description('which notifications the rules would have sent, when and why; nothing is sent')
+  .option('--since <time>', 'out of the journal, from then on', '7d')
+  .option('--pcap <file...>', 'out of recordings')
+  .option('--segment <name>', 'with --pcap: what the recorded segment is called (default: "replay")')
+  .addOption(rules())
+  .addOption(format('text', 'jsonl'))
+  .addOption(utc())
+  .addOption(config())
+  .addOption(journal())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  vipwatch alerts simulate --since 7d -c vipwatch.yaml
+  vipwatch alerts simulate --pcap segment.pcap
+  vipwatch alerts simulate --rules mine.yaml --since 30d --format jsonl | jq -r .headline`,
+  )
+  .action(async (options: SimulateOptions) => {
+    const { alertsSimulate } = await import('./alerts-simulate.ts');
+    await alertsSimulate(options, output);
+  });
+
+alertsCommand
+  .command('silence')
+  .description('keep quiet for a while about what matches; all-clears still come')
+  .option('--cluster <name>', 'only of this cluster')
+  .option('--kind <kinds>', 'only these kinds of event, separated by commas', ruleKinds)
+  .option('--subject <text>', 'only where a part of the subject is this: 51, 10.0.0.100; * for any')
+  .option('--for <duration>', 'how long: 30m, 2h, 3d', milliseconds)
+  .option('--reason <text>', 'why')
+  .option('--author <name>', 'who (default: you)')
+  .option('--list', 'the silences that there are')
+  .option('--expire <id>', 'end one now')
+  .addOption(utc())
+  .addOption(config())
+  .addOption(socket())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  vipwatch alerts silence --cluster orders-db --for 2h --reason "new switch"
+  vipwatch alerts silence --list
+  vipwatch alerts silence --expire 3f9a1c`,
+  )
+  .action(async (options: SilenceOptions) => {
+    const { alertsSilence } = await import('./alerts-silence.ts');
+    await alertsSilence(options, output);
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -349,6 +436,20 @@ function eventKinds(text: string): readonly EventKind[] {
     const hint = kind === '' || near.length === 0 ? Object.keys(KINDS) : near;
     throw new InvalidArgumentError(`no kind is called "${kind}"; there is ${hint.join(', ')}`);
   });
+}
+
+function ruleKinds(text: string): readonly string[] {
+  const kinds = text.split(',').map((kind) => kind.trim());
+  const unknown = kinds.find((kind) => !RULE_KINDS.includes(kind));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`no kind is called "${unknown}" (docs/events.md)`);
+  return kinds;
+}
+
+function milliseconds(text: string): number {
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?)(s|m|h|d)$/.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError('expected a duration such as 30m, 2h, 3d');
+  return Number(count) * ({ s: 1_000, m: 60_000, h: 3_600_000 }[unit] ?? 86_400_000);
 }
 
 function versionOfPackage(): string {

@@ -67,6 +67,7 @@ export async function observe(options: ObserveOptions, release: string, output: 
       controlPath,
       release,
       link,
+      receiversOf: () => [],
       onTold(entries) {
         for (const line of lines(entries)) output.line(line);
         flushOrStop(output, () => stop());

@@ -1,27 +1,29 @@
 /**
  * Reads `vipwatch.yaml`: text → YAML → values from outside → shape and meaning → what the parts are told. Every
- * problem is found in one go, each with file, line, key, what is wrong and what would be right; only what is no
- * YAML at all hides the rest. Never shows what came from the environment or from a file: it may be a secret.
+ * problem is found in one go, those of the rules that it names included (`LocatedYaml`).
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { isCollection, isPair, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
-import type { core } from 'zod';
+import type { AlertsConfiguration } from '../alerts/configuration.ts';
 import {
   DEFAULT_THRESHOLDS,
   type ObservedCluster,
   type ObserverConfiguration,
   type Thresholds,
 } from '../observer/configuration.ts';
-import { checkMeaning, type Path, type Report } from './meaning.ts';
+import { alertsOf } from './alerts.ts';
+import { ConfigurationError, LocatedYaml } from './located-yaml.ts';
+import { checkMeaning, type Path } from './meaning.ts';
 import { type ConfigurationFile, fileSchema, LATER_KEYS } from './schema.ts';
-import { type Environment, resolveValue, whyUnreadable } from './values.ts';
+import { type Environment, whyUnreadable } from './values.ts';
 
 export interface Configuration {
   readonly observer: ObserverConfiguration;
   readonly capture: CaptureConfiguration;
   readonly journal: JournalConfiguration;
   readonly control: ControlConfiguration;
+  /** null: nobody is told of anything */
+  readonly alerts: AlertsConfiguration | null;
   /** what the file holds that this version does not use yet: said once, by whoever reads it */
   readonly unused: readonly string[];
 }
@@ -45,11 +47,6 @@ export interface ControlConfiguration {
   readonly path: string | null;
 }
 
-/** Its message is all the problems, one a line. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
-}
-
 export function readConfiguration(file: string, environment: Environment): Configuration {
   let text: string;
   try {
@@ -62,62 +59,20 @@ export function readConfiguration(file: string, environment: Environment): Confi
 
 /** `file` is for the messages, and paths in it are relative to its folder. */
 export function parseConfiguration(text: string, file: string, environment: Environment): Configuration {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const problems: Problem[] = document.errors.map((error) => ({
-    line: lines.linePos(error.pos[0]).line,
-    text: `${firstLine(error.message)}; valid YAML is needed`,
-  }));
-  if (problems.length > 0) throw failure(file, problems);
-
-  const report = (path: Path, wrong: string, right: string): void => {
-    problems.push({
-      line: lineOf(document.contents, path, lines),
-      text: `${pathText(path)}: ${wrong}; ${right}`,
-    });
-  };
-
-  const unused: string[] = [];
-  /** by path: what is written where a value came from outside, or could not be had */
-  const written = new Map<string, string>();
-  const unresolved = new Set<string>();
+  const yaml = new LocatedYaml(text, file);
   const folder = dirname(file);
-  visit(document, {
-    Pair(_, pair, ancestors) {
-      if (!isScalar(pair.key) || typeof pair.key.value !== 'string' || !LATER_KEYS.has(pair.key.value))
-        return;
-      unused.push(pathText([...pathTo(ancestors), pair.key.value]));
-      return visit.SKIP;
-    },
-    Scalar(key, scalar, ancestors) {
-      if (key === 'key' || typeof scalar.value !== 'string') return;
-      const resolved = resolveValue(scalar.value, environment, folder);
-      if ('value' in resolved && !resolved.fromOutside) return;
-      const path = pathTo([...ancestors, scalar]);
-      written.set(pathText(path), scalar.value);
-      if ('value' in resolved) {
-        scalar.value = resolved.value;
-        return;
-      }
-      report(path, resolved.wrong, resolved.right);
-      unresolved.add(pathText(path));
-    },
-  });
+  const unused = yaml.resolveValues(environment, folder, LATER_KEYS);
+  const value = yaml.value();
+  const parsed = yaml.check(fileSchema, value);
+  checkMeaning(value, yaml.report, (path, shown) => yaml.asWritten(path, shown));
+  const alerts = alertsOf(parsed?.alerts, yaml, folder);
+  yaml.throwIfWrong();
+  if (parsed === null) throw new ConfigurationError(`${file}: is no configuration`);
 
-  const value: unknown = document.toJS() ?? {};
-  const parsed = fileSchema.safeParse(value);
-  for (const issue of parsed.error?.issues ?? []) {
-    // Its true value is unknown, and it has been complained about.
-    if (!unresolved.has(pathText(issue.path))) reportIssue(issue, value, report, written);
-  }
-  checkMeaning(value, report, (path, text) => written.get(pathText(path)) ?? text);
-  if (problems.length > 0) throw failure(file, problems);
-  if (!parsed.success) throw new ConfigurationError(`${file}: ${parsed.error.message}`);
-
-  const { capture, journal, control } = parsed.data;
+  const { capture, journal, control } = parsed;
   const pathOf = (path: string | undefined) => (path === undefined ? null : resolve(folder, path));
   return {
-    observer: { clusters: clustersOf(parsed.data), thresholds: thresholdsOf(parsed.data) },
+    observer: { clusters: clustersOf(parsed), thresholds: thresholdsOf(parsed) },
     capture: { interfaces: capture?.interfaces ?? [], join: capture?.join ?? true },
     journal: {
       path: pathOf(journal?.path),
@@ -125,37 +80,12 @@ export function parseConfiguration(text: string, file: string, environment: Envi
       samplesMs: journal?.samples ?? 3 * DAY_MS,
     },
     control: { path: pathOf(control?.path) },
+    alerts,
     unused,
   };
 }
 
 const DAY_MS = 86_400_000;
-
-interface Problem {
-  readonly line: number;
-  readonly text: string;
-}
-
-function failure(file: string, problems: readonly Problem[]): ConfigurationError {
-  const ordered = [...problems].sort((a, b) => a.line - b.line);
-  return new ConfigurationError(ordered.map(({ line, text }) => `${file}:${line}: ${text}`).join('\n'));
-}
-
-function reportIssue(
-  issue: core.$ZodIssue,
-  value: unknown,
-  report: Report,
-  written: ReadonlyMap<string, string>,
-): void {
-  if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys) report([...issue.path, key], 'unknown key', issue.message);
-    return;
-  }
-  const found = issue.path.reduce<unknown>(memberOf, value);
-  const outside = written.get(pathText(issue.path));
-  const what = outside === undefined ? shown(found) : `the value of ${outside}`;
-  report(issue.path, found === undefined ? 'missing' : `${what} does not fit`, `expected ${issue.message}`);
-}
 
 function clustersOf(file: ConfigurationFile): readonly ObservedCluster[] {
   return clustersWithPaths(file).map(({ cluster }) => ({
@@ -195,60 +125,4 @@ function thresholdsOf({ thresholds: given }: ConfigurationFile): Thresholds {
     rejectedSilenceMs: given.rejectedSilence ?? d.rejectedSilenceMs,
     forgetAfterH: forgetAfter === undefined ? d.forgetAfterH : forgetAfter / 3_600_000,
   };
-}
-
-/** The line of the key, or of the item; where that is missing, of what it is missing from. */
-function lineOf(root: Node | null, path: Path, lines: LineCounter): number {
-  let node: unknown = root;
-  let offset = root?.range?.[0] ?? 0;
-  for (const step of path) {
-    if (!isCollection(node)) break;
-    const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === step);
-    const next: unknown = isPair(pair) ? pair.value : node.get(step, true);
-    const marked: unknown = isPair(pair) ? pair.key : next;
-    const start = nodeStart(marked);
-    if (start === null) break;
-    offset = start;
-    node = next;
-  }
-  return lines.linePos(offset).line;
-}
-
-function nodeStart(node: unknown): number | null {
-  return isScalar(node) || isCollection(node) ? (node.range?.[0] ?? null) : null;
-}
-
-/** From `visit`'s ancestors: the keys of the pairs and the indices in the lists. */
-function pathTo(ancestors: readonly unknown[]): Path {
-  const path: PropertyKey[] = [];
-  for (const [i, ancestor] of ancestors.entries()) {
-    if (isPair(ancestor) && isScalar(ancestor.key)) path.push(String(ancestor.key.value));
-    else if (isCollection(ancestor) && !isPair(ancestors[i + 1]) && i + 1 < ancestors.length) {
-      path.push((ancestor.items as readonly unknown[]).indexOf(ancestors[i + 1]));
-    }
-  }
-  return path;
-}
-
-/** `clusters[0].nodes[1].name` */
-function pathText(path: Path): string {
-  let text = '';
-  for (const step of path) {
-    text += typeof step === 'number' ? `[${step}]` : `${text === '' ? '' : '.'}${String(step)}`;
-  }
-  return text === '' ? 'the file' : text;
-}
-
-function memberOf(value: unknown, key: PropertyKey): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-}
-
-function shown(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
-  if (typeof value === 'object' && value !== null) return 'a mapping';
-  return JSON.stringify(value);
-}
-
-function firstLine(message: string): string {
-  return (message.split('\n')[0] ?? message).replace(/ at line \d+, column \d+:?$/, '');
 }

@@ -4,23 +4,9 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { alertsSchema } from './alerts.ts';
 import { canonicalAddress } from './meaning.ts';
-
-/** A mapping that knows its keys. */
-function section<S extends z.ZodRawShape>(shape: S) {
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `known here: ${Object.keys(shape).join(', ')}`
-        : `a mapping with ${Object.keys(shape).join(', ')}`,
-  });
-}
-
-function list<T extends z.ZodType>(items: T, what: string) {
-  return z.array(items, { error: `a list of ${what}` });
-}
-
-const text = (what: string) => z.string({ error: what }).min(1, { error: what });
+import { durationMs, list, section, text } from './shapes.ts';
 
 /** A section that a later version reads: there, and of the right form, is all that is asked of it. */
 const laterMapping = (key: string) =>
@@ -40,13 +26,6 @@ const NAME = 'a name, such as hosta';
 /** The kernel's sockaddr_un holds 107 bytes and a zero. */
 const SOCKET_PATH_MAX = 107;
 const SOCKET = 'the path of a unix socket, such as /run/vipwatch/control.sock, of at most 107 bytes';
-
-const DURATION = 'a duration such as 500ms, 2s, 5m, 24h';
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const durationMs = z
-  .string({ error: DURATION })
-  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, { error: DURATION })
-  .transform((value) => Number.parseFloat(value) * (UNIT_MS[value.replace(/^[\d.]+/, '')] ?? 1));
 
 const node = section({
   name: text(NAME),
@@ -102,7 +81,7 @@ export const fileSchema = section({
   }).optional(),
   influx: laterMapping('influx'),
   grafana: laterMapping('grafana'),
-  alerts: laterMapping('alerts'),
+  alerts: alertsSchema.optional(),
 });
 
 export type ConfigurationFile = z.infer<typeof fileSchema>;
@@ -114,5 +93,4 @@ export const LATER_KEYS: ReadonlySet<string> = new Set([
   'service',
   'influx',
   'grafana',
-  'alerts',
 ]);

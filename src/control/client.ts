@@ -56,10 +56,22 @@ export class ControlClient {
   }
 
   async status(): Promise<StatusDocument> {
-    const response = await this.#get('/status');
-    let text = '';
-    for await (const piece of response.setEncoding('utf8')) text += piece;
-    return JSON.parse(text);
+    return JSON.parse(await textOf(await this.#get('/status')));
+  }
+
+  async silences(): Promise<unknown> {
+    return JSON.parse(await textOf(await this.#get('/silences')));
+  }
+
+  /** Answers the silence that it became. */
+  async silence(asked: object): Promise<unknown> {
+    return JSON.parse(
+      await textOf(await this.#request('POST', '/silences', { body: JSON.stringify(asked) })),
+    );
+  }
+
+  async expireSilence(id: string): Promise<void> {
+    (await this.#request('DELETE', `/silences/${encodeURIComponent(id)}`)).resume();
   }
 
   events(query: EventQuery): AsyncGenerator<NumberedEvent> {
@@ -85,10 +97,19 @@ export class ControlClient {
     }
   }
 
-  async #get(path: string, signal?: AbortSignal): Promise<IncomingMessage> {
+  #get(path: string, signal?: AbortSignal): Promise<IncomingMessage> {
+    return this.#request('GET', path, signal === undefined ? {} : { signal });
+  }
+
+  async #request(
+    method: string,
+    path: string,
+    { body, signal }: { readonly body?: string; readonly signal?: AbortSignal } = {},
+  ): Promise<IncomingMessage> {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const asking = request({
         socketPath: this.path,
+        method,
         path,
         timeout: ANSWER_WITHIN_MS,
         ...(signal === undefined ? {} : { signal }),
@@ -99,13 +120,18 @@ export class ControlClient {
       });
       asking.on('timeout', () => asking.destroy(new NoDaemonError(`${this.path}: ${SILENT}`)));
       asking.on('error', (error) => reject(explained(this.path, error)));
-      asking.end();
+      asking.end(body);
     });
     if (response.statusCode === 200) return response;
-    let text = '';
-    for await (const piece of response.setEncoding('utf8')) text += piece;
+    const text = await textOf(response);
     throw new ControlRequestError(`the daemon at ${this.path} says: ${errorIn(text) ?? text.trim()}`);
   }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const piece of response.setEncoding('utf8')) text += piece;
+  return text;
 }
 
 const SILENT = `the daemon does not answer within ${ANSWER_WITHIN_MS / 1_000} s; is it stopped, or overloaded?`;

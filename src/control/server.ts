@@ -3,11 +3,13 @@
  *
  *     GET /status                  the present, one JSON document
  *     GET /events?kind=…&follow=1  events by seq, one JSON object a line; with `follow` those to come, too
+ *     GET, POST /silences          silences of alerts; POST takes one as JSON, and answers it
+ *     DELETE /silences/ID          ends one
  *
  * Knows neither the journal nor the observer, only the functions that it is given. Errors are `{"error": "…"}`.
  *
- * Limits: 64 connections, 32 followers, 8 KiB of request head, which must be there within 5 s; bodies are not
- * read. Events are read in pages, and the next page only when the last one has gone out. A slow follower thus
+ * Limits: 64 connections, 32 followers, 8 KiB of request head and as much of body, which must be there within 5 s; only
+ * POST's body is read. Events are read in pages, and the next page only when the last one has gone out. A slow follower thus
  * costs one page and loses nothing: it goes on from the journal where it stopped. One that takes nothing for a
  * minute is cut off, and may come back with `afterSeq`.
  */
@@ -29,6 +31,16 @@ export interface ControlSources {
   lastSeq(): number;
   /** from now on, each event once it is durable, in order of seq; answers how to stop it */
   follow(listener: (events: readonly JournalledEvent[]) => void): () => void;
+  /** null: there are no alerts to be silenced */
+  silences(): SilenceSources | null;
+}
+
+export interface SilenceSources {
+  list(): Promise<unknown>;
+  /** takes what came as JSON; a text is what is wrong with it */
+  add(asked: unknown): Promise<object | string>;
+  /** false: there is no such silence, or it is over */
+  expire(id: string): Promise<boolean>;
 }
 
 /** The socket cannot be had; the message says why and what would help. */
@@ -39,6 +51,7 @@ export class ControlSocketError extends Error {
 const CONNECTIONS_MAX = 64;
 const FOLLOWERS_MAX = 32;
 const HEAD_BYTES_MAX = 8 * 1024;
+const BODY_BYTES_MAX = 8 * 1024;
 const HEAD_WITHIN_MS = 5_000;
 const PAGE_EVENTS = 500;
 const STALLED_MS = 60_000;
@@ -136,8 +149,12 @@ export class ControlServer {
       fail(response, 400, 'the request names no path');
       return;
     }
+    if (/^\/silences(\/|$)/.test(url.pathname)) {
+      await this.#silences(url.pathname.split('/')[2] ?? null, request, response);
+      return;
+    }
     if (url.pathname !== '/status' && url.pathname !== '/events') {
-      fail(response, 404, 'no such path; there are /status and /events');
+      fail(response, 404, 'no such path; there are /status, /events and /silences');
       return;
     }
     if (request.method !== 'GET') {
@@ -146,9 +163,7 @@ export class ControlServer {
       return;
     }
     if (url.pathname === '/status') {
-      const body = `${JSON.stringify(await this.#sources.status())}\n`;
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(body);
+      succeed(response, await this.#sources.status());
       return;
     }
     const asked = requestOf(url.searchParams);
@@ -160,6 +175,31 @@ export class ControlServer {
       fail(response, 503, `${FOLLOWERS_MAX} followers are connected, which is as many as there can be`);
     } else {
       await this.#tellOn(asked.query, response);
+    }
+  }
+
+  async #silences(id: string | null, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const silences = this.#sources.silences();
+    const method = `${request.method}${id === null ? '' : ' ID'}`;
+    if (!['GET', 'POST', 'DELETE ID'].includes(method)) {
+      response.setHeader('allow', id === null ? 'GET, POST' : 'DELETE');
+      fail(response, 405, 'use GET or POST with /silences, DELETE with /silences/ID');
+    } else if (silences === null) {
+      fail(
+        response,
+        409,
+        'nobody is told of alerts here, so there is nothing to silence (alerts: in vipwatch.yaml)',
+      );
+    } else if (method === 'GET') {
+      succeed(response, await silences.list());
+    } else if (id !== null) {
+      if (await silences.expire(id)) succeed(response, { expired: id });
+      else fail(response, 404, `there is no silence ${id.slice(0, 40)}, or it is over`);
+    } else {
+      const asked = await bodyOf(request);
+      const answer = typeof asked === 'string' ? asked : await silences.add(asked.json);
+      if (typeof answer === 'string') fail(response, 400, answer);
+      else succeed(response, answer);
     }
   }
 
@@ -259,6 +299,27 @@ async function drained(response: ServerResponse): Promise<boolean> {
     stop.abort();
   }
   return !response.closed;
+}
+
+/** A text is what is wrong with it. */
+async function bodyOf(request: IncomingMessage): Promise<{ readonly json: unknown } | string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of request) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes > BODY_BYTES_MAX) return `a body has at most ${BODY_BYTES_MAX} bytes`;
+  }
+  try {
+    return { json: JSON.parse(Buffer.concat(pieces).toString('utf8')) };
+  } catch {
+    return 'the body is no JSON';
+  }
+}
+
+function succeed(response: ServerResponse, answer: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(answer)}\n`);
 }
 
 function fail(response: ServerResponse, status: number, error: string): void {

@@ -36,6 +36,13 @@ export interface JournalledIncident extends Incident {
   readonly eventCount: number;
 }
 
+export interface ExcerptAsked {
+  readonly incident: number;
+  readonly throughSeq: number;
+  readonly first: number;
+  readonly last: number;
+}
+
 export interface IncidentStory {
   readonly incident: JournalledIncident;
   /** at most its first 10,000; `eventCount` says how many there are */
@@ -167,6 +174,23 @@ export class JournalQueries {
       row.id,
     );
     return { incident: incidentFromRow(row), events: events.map(eventFromRow) };
+  }
+
+  /** The first and the last events of an incident, up to `throughSeq`, as they became known. */
+  excerpt({ incident: id, throughSeq, first, last }: ExcerptAsked): IncidentStory | null {
+    const incident = this.#get<IncidentRow>(`${SELECT_INCIDENTS} WHERE n.id = ?`, this.aliveAt() ?? 0, id);
+    if (incident === undefined) return null;
+    const some = (order: 'ASC' | 'DESC', limit: number) =>
+      this.#all<EventRow>(
+        `${SELECT_EVENTS} WHERE e.seq <= ? AND e.seq IN (SELECT seq FROM incident_events WHERE incident = ?)
+         ORDER BY e.seq ${order} LIMIT ?`,
+        throughSeq,
+        id,
+        limit,
+      );
+    const bySeq = new Map([...some('ASC', first), ...some('DESC', last)].map((row) => [row.seq, row]));
+    const rows = [...bySeq.values()].sort((a, b) => a.seq - b.seq);
+    return { incident: incidentFromRow(incident), events: rows.map(eventFromRow) };
   }
 
   lastSeq(): number {

@@ -46,6 +46,12 @@ const handlers: Handlers = {
     opened().advance(reader, seq, stream);
     return null;
   },
+  alertsKept: () => opened().alerts.kept(),
+  keepAlerts: (step) => {
+    opened().alerts.keep(step);
+    return null;
+  },
+  excerpt: (asked) => opened().queries.excerpt(asked),
   stop: ({ at }) => {
     try {
       opened().markStopped(at);

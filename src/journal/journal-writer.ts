@@ -15,9 +15,11 @@ import type { TimelineEvent } from '../events.ts';
 import type { Sample } from '../samples.ts';
 import type { Instant } from '../time.ts';
 import type { EventQuery, JournalledEvent } from '../timeline/journalled-event.ts';
+import type { AlertsKept, AlertsStep } from './alert-tables.ts';
 import type { JournalOptions, PreviousRun, SetAside, Stream } from './journal.ts';
 import type {
   EventPage,
+  ExcerptAsked,
   IncidentStory,
   JournalledIncident,
   JournalledSample,
@@ -115,6 +117,11 @@ export class JournalWriter {
     this.#replaced.add(listener);
   }
 
+  /** the last event that is durable */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
   get trouble(): JournalTrouble {
     const waiting = this.#events.length + (this.#batch?.events.length ?? 0);
     return { failing: this.#error !== null, error: this.#error, waiting, lost: this.#lost };
@@ -190,6 +197,18 @@ export class JournalWriter {
 
   async advance(reader: string, seq: number, stream: Stream = 'events'): Promise<void> {
     await this.#ask('advance', { reader, seq, stream });
+  }
+
+  alertsKept(): Promise<AlertsKept> {
+    return this.#ask('alertsKept', null);
+  }
+
+  async keepAlerts(step: AlertsStep): Promise<void> {
+    await this.#ask('keepAlerts', step);
+  }
+
+  excerpt(asked: ExcerptAsked): Promise<IncidentStory | null> {
+    return this.#ask('excerpt', asked);
   }
 
   /** Makes durable what waits, notes a proper end, and lets go of the file. Under a second, whatever the disk does. */

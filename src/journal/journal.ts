@@ -41,6 +41,7 @@ import {
   routersByVip,
 } from '../timeline/incidents.ts';
 import type { JournalledEvent } from '../timeline/journalled-event.ts';
+import { AlertTables } from './alert-tables.ts';
 import { checkSound, isNew, setAside, wasOurs } from './damage.ts';
 import { errorCodeOf, JournalError, journalErrorFrom } from './journal-error.ts';
 import { type IncidentRow, incidentFromRow, JournalQueries } from './journal-queries.ts';
@@ -100,6 +101,7 @@ export class Journal {
   /** a damaged file that stood in the way, and is now elsewhere */
   readonly setAside: SetAside | null;
   readonly queries: JournalQueries;
+  readonly alerts: AlertTables;
   readonly previousRun: PreviousRun;
   readonly #db: Database.Database;
   readonly #lock: WriterLock;
@@ -135,6 +137,7 @@ export class Journal {
     this.#limits = { ...DEFAULTS, ...options };
     this.setAside = aside;
     this.queries = new JournalQueries(db);
+    this.alerts = new AlertTables(db);
     this.#statements = prepareStatements(db);
     this.#known = this.#read();
     const stoppedAt = this.queries.stoppedAt();

@@ -11,6 +11,8 @@
  * - A sample's measurement, tags and field names stand once, in `series`; the sample itself is a JSON list of
  *   values in their order. `series.last` is the latest sample's `seq`.
  * - `open_conditions` holds the begins that have no end, which spares a search through all of `events`.
+ * - `alert_state` is what the dispatch of alerts knows, by name; `alert_outbox` what is to be delivered, in order;
+ *   both as JSON of theirs. How far it has read stands in `cursors`.
  * - Indices: `id`, by which an event is never entered twice; `time`, by which people ask; the begin of an `end`,
  *   for windows of time; the events of an incident. Everything else is filtered while reading.
  */
@@ -69,6 +71,14 @@ export const MIGRATIONS: readonly string[] = [
     seq INTEGER NOT NULL,
     PRIMARY KEY (reader, stream)
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE alert_state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE alert_outbox (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    notification TEXT NOT NULL
+  ) STRICT;
   `,
 ];
 

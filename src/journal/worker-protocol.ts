@@ -3,10 +3,12 @@ import type { TimelineEvent } from '../events.ts';
 import type { Sample } from '../samples.ts';
 import type { Instant } from '../time.ts';
 import type { EventQuery, JournalledEvent } from '../timeline/journalled-event.ts';
+import type { AlertsKept, AlertsStep } from './alert-tables.ts';
 import type { JournalOptions, PreviousRun, SetAside, Stream } from './journal.ts';
 import type { JournalErrorCode } from './journal-error.ts';
 import type {
   EventPage,
+  ExcerptAsked,
   IncidentStory,
   JournalledIncident,
   JournalledSample,
@@ -32,6 +34,10 @@ export interface Requests {
   incident: { takes: { which: number | 'last' }; answers: IncidentStory | null };
   cursor: { takes: { reader: string; stream: Stream }; answers: number };
   advance: { takes: { reader: string; stream: Stream; seq: number }; answers: null };
+  alertsKept: { takes: null; answers: AlertsKept };
+  keepAlerts: { takes: AlertsStep; answers: null };
+  /** of an incident, its first and its last events up to `throughSeq` */
+  excerpt: { takes: ExcerptAsked; answers: IncidentStory | null };
   stop: { takes: { at: Instant }; answers: null };
 }
 

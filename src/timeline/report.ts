@@ -126,7 +126,7 @@ function headlineOf(
   if (main === null) return 'What began earlier ended.';
   const failovers = ordered.filter((event) => event.kind === 'failover').length;
   const more = failovers - (main.kind === 'failover' ? 1 : 0);
-  const parts = [capital(main.summary)];
+  const parts = [sentenceCase(main.summary)];
   if (main.kind === 'split-brain') {
     const open = summary.open.some((event) => event.kind === 'split-brain');
     const end = ordered.findLast((event) => event.kind === 'split-brain' && event.phase === 'end');
@@ -167,6 +167,7 @@ function seconds(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / MS).toFixed(2))} s`;
 }
 
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+/** With a capital, unless it begins with an address. */
+export function sentenceCase(text: string): string {
+  return /^[a-z]+(?:[\s-]|: )/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

@@ -63,6 +63,7 @@ async function daemon(open: readonly TimelineEvent[] = []): Promise<Daemon> {
   const listeners = new Set<(news: readonly JournalledEvent[]) => void>();
   const now = lastOf(events);
   const server = await ControlServer.listen(socket, {
+    silences: () => null,
     status: () =>
       statusDocument({
         now,

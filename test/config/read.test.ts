@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ConfigurationError, parseConfiguration, readConfiguration } from '../../src/config/read.ts';
+import { ConfigurationError } from '../../src/config/located-yaml.ts';
+import { parseConfiguration, readConfiguration } from '../../src/config/read.ts';
 import { DEFAULT_THRESHOLDS } from '../../src/observer/configuration.ts';
 
 const read = (text: string, environment: Record<string, string> = {}) =>

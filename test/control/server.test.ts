@@ -6,8 +6,13 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ControlClient, NoDaemonError, type NumberedEvent } from '../../src/control/client.ts';
-import { ControlServer, type ControlSources } from '../../src/control/server.ts';
+import {
+  ControlClient,
+  ControlRequestError,
+  NoDaemonError,
+  type NumberedEvent,
+} from '../../src/control/client.ts';
+import { ControlServer, type ControlSources, type SilenceSources } from '../../src/control/server.ts';
 import { socketPaths, socketPathToServe } from '../../src/control/socket-path.ts';
 import type { EventOf } from '../../src/events.ts';
 import { instantFromUs, SECOND } from '../../src/time.ts';
@@ -15,6 +20,8 @@ import { eventFilter, type JournalledEvent } from '../../src/timeline/journalled
 
 /** What stands for the journal: events become durable by `commit`. */
 class Memory implements ControlSources {
+  readonly asked: unknown[] = [];
+  hasAlerts = true;
   readonly committed: JournalledEvent[] = [];
   readonly #listeners = new Set<(events: readonly JournalledEvent[]) => void>();
   pages = 0;
@@ -32,6 +39,19 @@ class Memory implements ControlSources {
       )
       .slice(0, query.limit);
   }
+  silences(): SilenceSources | null {
+    if (!this.hasAlerts) return null;
+    return {
+      list: async () => this.asked,
+      add: async (asked) => {
+        if (typeof asked !== 'object' || asked === null) return 'expected an object';
+        this.asked.push(asked);
+        return { id: 'abc', ...asked };
+      },
+      expire: async (id) => id === 'abc',
+    };
+  }
+
   lastSeq(): number {
     return this.committed.length;
   }
@@ -122,6 +142,34 @@ async function take(events: AsyncGenerator<NumberedEvent>, count: number): Promi
   }
   return taken;
 }
+
+describe('silences', () => {
+  it('are taken, listed and ended', async () => {
+    await listen();
+    const client = new ControlClient(path);
+    expect(await client.silence({ forMs: 1 })).toEqual({ id: 'abc', forMs: 1 });
+    expect(await client.silences()).toEqual([{ forMs: 1 }]);
+    await client.expireSilence('abc');
+    await expect(client.expireSilence('nope')).rejects.toThrow('there is no silence nope');
+  });
+
+  it('are refused where nobody is told of alerts', async () => {
+    memory.hasAlerts = false;
+    await listen();
+    await expect(new ControlClient(path).silence({})).rejects.toThrow(ControlRequestError);
+    expect((await get('/silences')).status).toBe(409);
+  });
+
+  it('say what is wrong with a body', async () => {
+    await listen();
+    const post = (body: string) =>
+      raw(`POST /silences HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    expect(await post('{"forMs":')).toContain('the body is no JSON');
+    expect(await post('17')).toContain('expected an object');
+    expect(await post(JSON.stringify({ reason: 'x'.repeat(9_000) }))).toContain('at most 8192 bytes');
+    expect((await get('/silences', 'PUT')).status).toBe(405);
+  });
+});
 
 describe('the socket', () => {
   it('is for its user and group only', async () => {
