@@ -111,7 +111,7 @@ export const ACTS: readonly Act[] = [
       const at = await lb1.announce(VIP);
       await clients.answeredBy('lb1', at);
     },
-    told: [/END/],
+    told: [/no longer in doubt/],
   },
 ];
 
