@@ -111,9 +111,9 @@ class LiveDemo {
   }
 
   /** Its lines are printed as at a terminal, which a pipe is not: hence the machine's format. */
-  #observe(lab: Lab, { node, main }: Installation, configuration: string): RunningObserver {
-    const command = [node, main, 'observe', '-c', configuration, '-i', 'eth0', '--format', 'jsonl'];
-    const child = lab.observer.spawn(command);
+  #observe(lab: Lab, { command }: Installation, configuration: string): RunningObserver {
+    const args = ['observe', '-c', configuration, '-i', 'eth0', '--format', 'jsonl'];
+    const child = lab.observer.spawn([...command, ...args]);
     const lines = linesOfProcess('vipwatch observe', child);
     const events: TimelineEvent[] = [];
     lines.onLine((line) => {
@@ -138,8 +138,8 @@ class LiveDemo {
   }
 
   /** Where the observer ran, since nothing of it is anywhere else. */
-  async #ask(lab: Lab, { node, main }: Installation, args: readonly string[]): Promise<readonly string[]> {
-    const child = lab.observer.spawn([node, main, ...args], this.#environment());
+  async #ask(lab: Lab, { command }: Installation, args: readonly string[]): Promise<readonly string[]> {
+    const child = lab.observer.spawn([...command, ...args], this.#environment());
     const lines = linesOfProcess(`vipwatch ${args.join(' ')}`, child);
     await new Promise((resolve) => child.once('close', resolve));
     return lines.all.map((line) => `  ${line}`);

@@ -18,6 +18,8 @@ describeLive('privileges', () => {
     'are none for main and CAP_NET_RAW alone for the others, while captures come and go',
     { nodes: NODES, routers: [ROUTER] },
     async ({ lab, observer }) => {
+      await lab.node('lb1').start();
+      await observer.event({ kind: 'master-seen' });
       await expectAsTold(lab);
       for (const disturb of [
         () => flap(lab),

@@ -78,9 +78,9 @@ export class LiveObserver {
 
   /** Comes back when it has told that it observes. */
   async start(): Promise<void> {
-    const { node, main } = this.#installation;
     const child = this.#lab.observer.spawn([
-      ...[node, main, 'observe', '-c', this.#configuration],
+      ...this.#installation.command,
+      ...['observe', '-c', this.#configuration],
       ...['-i', this.#interface, '--format', 'jsonl'],
     ]);
     this.#process = child;
@@ -136,8 +136,8 @@ export class LiveObserver {
 
   /** A command about what it wrote down, as a person would give it. */
   async ask(command: readonly string[]): Promise<string> {
-    const { node, main } = this.#installation;
-    return this.#lab.observer.run(node, [main, ...command, '-c', this.#configuration]);
+    const [program = '', ...words] = this.#installation.command;
+    return this.#lab.observer.run(program, [...words, ...command, '-c', this.#configuration]);
   }
 
   /** All that is in the journal, which knows more than was printed where the process was killed in between. */
