@@ -8,6 +8,7 @@
  * start, and a reload, which reads the journal as a start does.
  */
 import { hostname } from 'node:os';
+import type { CaptureListener } from './capture/capture-listener.ts';
 import type { CaptureLink } from './capture/live/capture-link.ts';
 import { LiveCapture } from './capture/live/live-capture.ts';
 import { Pump, SYSTEM_CLOCKS } from './capture/pump.ts';
@@ -34,6 +35,8 @@ export interface AppOptions {
   readonly link: CaptureLink;
   /** events in the journal's order, once they are durable, or cannot be made so */
   readonly onTold: (entries: readonly JournalledEvent[]) => void;
+  /** a capture sees for the first time */
+  readonly onSeeing: (capture: string) => void;
   /** something that the person who runs this should know */
   readonly onRemark: (text: string) => void;
 }
@@ -133,7 +136,23 @@ export class App {
       });
     }
     this.#beat = setInterval(() => this.#pump.beat(), BEAT_MS);
-    await this.#captures.start(this.#pump);
+    await this.#captures.start(this.#listener());
+  }
+
+  #listener(): CaptureListener {
+    const pump = this.#pump;
+    const seeing = new Set<string>();
+    return {
+      frame: (...frame) => pump.frame(...frame),
+      tick: (capture, tick) => pump.tick(capture, tick),
+      sight: (capture, sight) => {
+        pump.sight(capture, sight);
+        if (sight.seeing && !seeing.has(capture)) {
+          seeing.add(capture);
+          this.#options.onSeeing(capture);
+        }
+      },
+    };
   }
 
   /**

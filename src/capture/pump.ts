@@ -52,6 +52,8 @@ const UNDROPPED_US = SECOND;
 /** Frames of one round may be a little out of order (several queues of one card). */
 const DISORDER_US = SECOND;
 const STALLS_MAX = 8;
+/** Both clocks are read within this, or the reading does not count. */
+const TOGETHER_US = MS;
 
 interface Lane {
   readonly capture: string;
@@ -220,7 +222,10 @@ export class Pump implements CaptureListener {
 
   #readClocks(): void {
     const monotonicUs = this.#clocks.monotonicUs();
-    const stepUs = this.#clock.read(monotonicUs, this.#clocks.wallUs());
+    const wallUs = this.#clocks.wallUs();
+    // Interrupted between the two, the reading would show a step that never was. Another one follows.
+    if (this.#clocks.monotonicUs() - monotonicUs > TOGETHER_US) return;
+    const stepUs = this.#clock.read(monotonicUs, wallUs);
     if (stepUs === 0) return;
     // Stream time goes on, so nothing would be invented; but who reads the times of events should know, and frames of
     // a machine that was suspended meanwhile are not missing.

@@ -10,7 +10,7 @@
  */
 import { type Instant, MS, plusUs, SECOND } from '../time.ts';
 
-/** Readings are whole milliseconds, and a process may be interrupted between its two. */
+/** Readings are whole milliseconds, and take up to one. */
 const STEP_MIN_US = 20 * MS;
 const SLEW_MAX = 0.001;
 const STEPS_MAX = 64;

@@ -76,7 +76,7 @@ export class LiveObserver {
     return this.#events;
   }
 
-  /** Comes back when it has told that it observes. */
+  /** Comes back when it has told that it observes, and can see. */
   async start(): Promise<void> {
     const child = this.#lab.observer.spawn([
       ...this.#installation.command,
@@ -85,12 +85,17 @@ export class LiveObserver {
     ]);
     this.#process = child;
     const before = this.#events.length;
-    linesOfProcess('vipwatch observe', child).onLine((line) => this.#take(line));
+    const lines = linesOfProcess('vipwatch observe', child);
+    lines.onLine((line) => this.#take(line));
     child.once('close', (status, signal) => {
       if (this.#process === child) this.#process = null;
       this.#said.push(`(ended: ${signal ?? `exit status ${status}`})`);
     });
     await this.#first((event) => event.kind === 'observer-started', 'observer-started', before);
+    await lines.first((line) => (line.includes('listening on') ? line : undefined), {
+      what: 'it listens',
+      limitMs: TOLD_WITHIN_MS,
+    });
   }
 
   /** The first event of this kind that no one has awaited yet. */
