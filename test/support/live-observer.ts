@@ -5,6 +5,7 @@
  * severity warning or worse. Times are compared with what the daemons' notify scripts and the injected faults say.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { HostProcess } from '../../src/demo/host.ts';
@@ -76,7 +77,7 @@ export class LiveObserver {
     return this.#events;
   }
 
-  /** Comes back when it has told that it observes. */
+  /** Comes back when it has told that it observes, and its capture sees. */
   async start(): Promise<void> {
     const { node, main } = this.#installation;
     const child = this.#lab.observer.spawn([
@@ -91,6 +92,18 @@ export class LiveObserver {
       this.#said.push(`(ended: ${signal ?? `exit status ${status}`})`);
     });
     await this.#first((event) => event.kind === 'observer-started', 'observer-started', before);
+    await this.#sees();
+  }
+
+  /** The daemon tells when asked only, hence the asking again. */
+  async #sees(): Promise<void> {
+    const until = Date.now() + TOLD_WITHIN_MS;
+    for (;;) {
+      const { captures } = await statusAt(join(this.#lab.folder, SOCKET));
+      if (captures.length > 0 && captures.every(({ seeing }) => seeing)) return;
+      if (Date.now() > until) throw new Error(`the capture does not see: ${JSON.stringify(captures)}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   /** The first event of this kind that no one has awaited yet. */
@@ -242,6 +255,26 @@ export function addressesOf(node: LabNode): readonly string[] {
   return [node.address, node.host.linkLocal];
 }
 
+const SOCKET = join('run', 'control.sock');
+
+interface CaptureStatus {
+  readonly seeing: boolean;
+}
+
+function statusAt(socketPath: string): Promise<{ readonly captures: readonly CaptureStatus[] }> {
+  return new Promise((resolve, reject) => {
+    const asking = get({ socketPath, path: '/status' }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (piece: string) => {
+        text += piece;
+      });
+      response.on('end', () => resolve(JSON.parse(text)));
+    });
+    asking.on('error', reject);
+  });
+}
+
 function writeConfiguration(lab: Lab, { routers }: Watching): string {
   const list = (values: readonly string[]) => `[${values.map((value) => JSON.stringify(value)).join(', ')}]`;
   const names = list(lab.nodes.map(({ name }) => name));
@@ -256,8 +289,9 @@ function writeConfiguration(lab: Lab, { routers }: Watching): string {
         `  - {vrid: ${vrid}, vips: ${list(vips)}, nodes: ${names}, unicast: ${unicast === true}}`,
     ),
     `journal: {path: ${join(lab.writableFolder('state'), 'journal.db')}}`,
-    `control: {path: ${join(lab.writableFolder('run'), 'control.sock')}}`,
+    `control: {path: ${join(lab.folder, SOCKET)}}`,
   ];
+  lab.writableFolder('run');
   writeFileSync(file, `${lines.join('\n')}\n`);
   return file;
 }
