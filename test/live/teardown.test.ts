@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it, vi } from 'vitest';
 import { linesOfProcess } from '../../src/demo/lines.ts';
 import { run } from '../../src/demo/run.ts';
 import { describeLive } from '../support/live.ts';
@@ -28,7 +28,7 @@ describeLive('the demo', { concurrent: true, timeout: 60_000 }, () => {
     process.kill(-demo.pid, 'SIGKILL');
     await demo.ended;
     // The warden goes to work only now.
-    await expect.poll(() => leftOf(demo.pid), { timeout: LIMIT_MS }).toEqual([]);
+    await vi.waitFor(async () => expect(await leftOf(demo.pid)).toEqual([]), { timeout: LIMIT_MS });
   });
 
   it('touches no interface and no setting of the machine', async () => {
