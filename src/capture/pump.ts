@@ -110,7 +110,7 @@ export class Pump implements CaptureListener {
     }));
   }
 
-  /** To be called every 100 ms or so by a timer: notices stalls of this process, and lets time pass where no capture sees. */
+  /** To be called several times a second by a timer: notices stalls of this process, and lets time pass where no capture sees. */
   beat(): void {
     this.#readClocks();
     const monotonicUs = this.#clocks.monotonicUs();
