@@ -6,9 +6,10 @@
  *
  * It works in rounds: read the clocks, then empty the kernel's ring, then look after the interface, then send what was
  * taken and a tick. So a tick promises that every frame stamped up to its time was sent before it, also after the
- * process was stopped for a while. A round is due every 60 ms, for waking up costs more than what is done then, here and in main; where
- * a round took in many frames, the next follows at once. Between rounds the thread sleeps in `Atomics.wait`, and only
- * every `LOOP_MS` does the event loop run, which notices that main has gone: a turn of it costs as much as a round.
+ * process was stopped for a while. A round is due every 60 ms, for waking up costs more than what is done then, here
+ * and in main; where a round took in many frames, the next follows at once. Between rounds the thread sleeps in
+ * `Atomics.wait`, and only every `LOOP_MS` does the event loop run, which notices that main has gone: a turn of it
+ * costs as much as a round.
  *
  * It never repairs anything. When the link or the interface is lost, or the session is in doubt, it says so and exits
  * with `EXIT_AGAIN`; its successor waits for the interface and opens it afresh. It ends when main's socket closes,
