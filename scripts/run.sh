@@ -47,9 +47,10 @@ case $what in
     exec node "$(node -p 'require("./package.json").bin.vipwatch')" demo "$@"
     ;;
   bench)
+    set_up_live tcpreplay
     sh scripts/setup.sh $yes tshark tcpdump
     node_modules/.bin/tsc -p tsconfig.bench.json
-    exec node bench/.cache/js/run.js "$@"
+    exec node bench/.cache/js/bench/run.js "$@"
     ;;
   *)
     echo "scripts/run.sh: test, demo or bench, not $what" >&2

@@ -43,7 +43,8 @@ export interface AppOptions {
 
 type Follower = (entries: readonly JournalledEvent[]) => void;
 
-const BEAT_MS = 100;
+/** With the supervision of captures, in one awakening. */
+const BEAT_MS = 250;
 /** How far back the journal is read to know the present, and how many events of it at the most. */
 const RESTORED_US = 25 * 3_600 * SECOND;
 const RESTORED_MAX = 20_000;

@@ -52,8 +52,9 @@ const UNDROPPED_US = SECOND;
 /** Frames of one round may be a little out of order (several queues of one card). */
 const DISORDER_US = SECOND;
 const STALLS_MAX = 8;
-/** Both clocks are read within this, or the reading does not count. */
+/** Clocks are read again, a few times, when so much passed from one to the other. */
 const TOGETHER_US = MS;
+const ATTEMPTS_MAX = 5;
 
 interface Lane {
   readonly capture: string;
@@ -112,7 +113,7 @@ export class Pump implements CaptureListener {
     }));
   }
 
-  /** To be called every 100 ms or so by a timer: notices stalls of this process, and lets time pass where no capture sees. */
+  /** To be called several times a second by a timer: notices stalls of this process, and lets time pass where no capture sees. */
   beat(): void {
     this.#readClocks();
     const monotonicUs = this.#clocks.monotonicUs();
@@ -134,7 +135,8 @@ export class Pump implements CaptureListener {
     originalLength: number,
   ): void {
     const lane = this.#laneOf(capture);
-    this.#readClocks();
+    // In a flood, reading clocks for each frame would be a good part of the work.
+    if (!this.#clock.wasReadSoonAfter(wallUs)) this.#readClocks();
     const at = lane.order.admit(this.#clock.streamOf(wallUs, (lane.watermark ?? this.#now) - DISORDER_US));
     lane.intake.take(at, lane.memo, bytes, start, end, linkType, originalLength);
   }
@@ -221,10 +223,7 @@ export class Pump implements CaptureListener {
   }
 
   #readClocks(): void {
-    const monotonicUs = this.#clocks.monotonicUs();
-    const wallUs = this.#clocks.wallUs();
-    // Interrupted between the two, the reading would show a step that never was. Another one follows.
-    if (this.#clocks.monotonicUs() - monotonicUs > TOGETHER_US) return;
+    const { monotonicUs, wallUs } = readTogether(this.#clocks);
     const stepUs = this.#clock.read(monotonicUs, wallUs);
     if (stepUs === 0) return;
     // Stream time goes on, so nothing would be invented; but who reads the times of events should know, and frames of
@@ -274,6 +273,20 @@ export class Pump implements CaptureListener {
       if (oldest === null) return;
       oldest.release(others);
     }
+  }
+}
+
+/**
+ * Both clocks at one moment. A busy machine may interrupt a process between its two readings for tens of milliseconds,
+ * and they would look like a clock that was set.
+ */
+function readTogether(clocks: Clocks): { readonly monotonicUs: number; readonly wallUs: number } {
+  let monotonicUs = clocks.monotonicUs();
+  for (let attempt = 1; ; attempt++) {
+    const wallUs = clocks.wallUs();
+    const afterUs = clocks.monotonicUs();
+    if (afterUs - monotonicUs < TOGETHER_US || attempt === ATTEMPTS_MAX) return { monotonicUs, wallUs };
+    monotonicUs = afterUs;
   }
 }
 

@@ -6,9 +6,10 @@
  *
  * It works in rounds: read the clocks, then empty the kernel's ring, then look after the interface, then send what was
  * taken and a tick. So a tick promises that every frame stamped up to its time was sent before it, also after the
- * process was stopped for a while. A round is due every 40 ms, for waking up per frame costs ten times as much; where
- * a round took in many frames, the next follows at once. Between rounds the thread sleeps in `Atomics.wait`, and only
- * every `LOOP_MS` does the event loop run, which notices that main has gone: a turn of it costs as much as a round.
+ * process was stopped for a while. A round is due every 60 ms, for waking up costs more than what is done then, here
+ * and in main; where a round took in many frames, the next follows at once. Between rounds the thread sleeps in
+ * `Atomics.wait`, and only every `LOOP_MS` does the event loop run, which notices that main has gone: a turn of it
+ * costs as much as a round.
  *
  * It never repairs anything. When the link or the interface is lost, or the session is in doubt, it says so and exits
  * with `EXIT_AGAIN`; its successor waits for the interface and opens it afresh. It ends when main's socket closes,
@@ -22,8 +23,8 @@ import { InterfaceWatch, type Link } from './interface-watch.ts';
 import { loadPcap, type PcapBinding, PcapError, PcapSession } from './pcap-session.ts';
 import { EXIT_AGAIN, MessageWriter } from './protocol.ts';
 
-const ROUND_MS = 40;
-const LOOP_MS = 200;
+const ROUND_MS = 60;
+const LOOP_MS = 240;
 const LOOK_MS = 100;
 /** A ring that overflowed is emptied in a busy round, which counts at once; counting is dear. */
 const COUNT_MS = 1000;
