@@ -3,7 +3,7 @@
  * timeline followed by another process. Goes with this process, whatever happens (`src/demo/teardown.ts`).
  */
 import { writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostProcess } from '../../src/demo/host.ts';
 import { Lab } from '../../src/demo/lab.ts';
@@ -62,13 +62,11 @@ export class WatchedSegment {
 
   private constructor(lab: Lab, configured: readonly number[]) {
     this.lab = lab;
-    const { node, main } = readableInstallation(ROOT, lab.folder);
-    this.#command = ['/bin/sh', main];
+    this.#command = readableInstallation(ROOT, lab.folder).command;
     const state = join(lab.folder, 'state');
     this.journalPath = join(state, 'journal.db');
     this.#environment = {
       ...process.env,
-      PATH: `${dirname(node)}:${process.env.PATH ?? ''}`,
       STATE_DIRECTORY: state,
       RUNTIME_DIRECTORY: join(lab.folder, 'run'),
     };
@@ -81,8 +79,8 @@ export class WatchedSegment {
   async #started(): Promise<void> {
     // Read to the end, so that it never waits for us; what counts is what a follower is told.
     const lines = linesOfProcess('vipwatch observe', this.#observer);
-    await lines.first((line) => (/ watches eth0/.test(line) ? true : undefined), {
-      what: 'it watches eth0',
+    await lines.first((line) => (/listening on eth0/.test(line) ? true : undefined), {
+      what: 'it listens on eth0',
       limitMs: STARTS_WITHIN_MS,
     });
   }

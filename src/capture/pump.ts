@@ -223,7 +223,9 @@ export class Pump implements CaptureListener {
   }
 
   #readClocks(): void {
-    const { monotonicUs, wallUs } = readTogether(this.#clocks);
+    const reading = readTogether(this.#clocks);
+    if (reading === null) return; // the next will do
+    const { monotonicUs, wallUs } = reading;
     const stepUs = this.#clock.read(monotonicUs, wallUs);
     if (stepUs === 0) return;
     // Stream time goes on, so nothing would be invented; but who reads the times of events should know, and frames of
@@ -280,14 +282,15 @@ export class Pump implements CaptureListener {
  * Both clocks at one moment. A busy machine may interrupt a process between its two readings for tens of milliseconds,
  * and they would look like a clock that was set.
  */
-function readTogether(clocks: Clocks): { readonly monotonicUs: number; readonly wallUs: number } {
+function readTogether(clocks: Clocks): { readonly monotonicUs: number; readonly wallUs: number } | null {
   let monotonicUs = clocks.monotonicUs();
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const wallUs = clocks.wallUs();
     const afterUs = clocks.monotonicUs();
-    if (afterUs - monotonicUs < TOGETHER_US || attempt === ATTEMPTS_MAX) return { monotonicUs, wallUs };
+    if (afterUs - monotonicUs < TOGETHER_US) return { monotonicUs, wallUs };
     monotonicUs = afterUs;
   }
+  return null;
 }
 
 /** The clocks of this machine. */
