@@ -1,0 +1,166 @@
+/**
+ * Whether anybody speaks for a virtual router: how long silence is waited out, when it is a loss, and when a lost
+ * one is forgotten. Silence of which the whole segment falls silent, or in which the VIPs go on elsewhere, is none.
+ */
+import type { EventOf } from '../events.ts';
+import { type Instant, msFromUs, SECOND } from '../time.ts';
+import type { RouterKeeper, Services } from './services.ts';
+import { graceUs, largestSkewUs, latenessUs, MUTED_MAX_US, type Speaker, silenceLimitUs } from './speaker.ts';
+import { type Condition, resumed } from './timeline.ts';
+import type { VirtualRouter } from './virtual-router.ts';
+
+export class Loss {
+  readonly #router: VirtualRouter;
+  readonly #services: Services;
+  readonly #keeper: RouterKeeper;
+  #condition: Condition<'master-lost'> | null = null;
+  #endedAt = Number.NEGATIVE_INFINITY;
+  /** whose priority 0 the last advert was */
+  #resigned: Speaker | null = null;
+  /** the first claim since the last advert by a speaker or the virtual MAC: somebody is about to speak */
+  #claimInSilenceAt: Instant | null = null;
+  /** whether others fell silent too is not known before */
+  #notBefore = Number.NEGATIVE_INFINITY;
+
+  constructor(router: VirtualRouter, services: Services, keeper: RouterKeeper) {
+    this.#router = router;
+    this.#services = services;
+    this.#keeper = keeper;
+  }
+
+  get isOpen(): boolean {
+    return this.#condition !== null;
+  }
+
+  /** When it was lost, where it is. */
+  get since(): Instant | null {
+    return this.#condition?.begin.time ?? null;
+  }
+
+  /** The end of the last one. */
+  get endedAt(): number {
+    return this.#endedAt;
+  }
+
+  /** It was lost before it was heard at all: configured, and absent since the start. */
+  begun(condition: Condition<'master-lost'>): void {
+    this.#condition = condition;
+  }
+
+  resume(event: EventOf<'master-lost'>, at: Instant): void {
+    this.#condition = resumed(event, at);
+  }
+
+  /** Any advert: the silence is over. */
+  heard(): void {
+    this.#claimInSilenceAt = null;
+    this.#notBefore = Number.NEGATIVE_INFINITY;
+  }
+
+  /** An advert with a priority above 0. Answers whether the virtual router was lost until now. */
+  spoke(speaker: Speaker, at: Instant): boolean {
+    this.#resigned = null;
+    if (this.#condition === null) return false;
+    this.end(speaker.address, at);
+    this.#endedAt = at;
+    return true;
+  }
+
+  resigned(speaker: Speaker): void {
+    this.#resigned = speaker;
+  }
+
+  /** A claim by a speaker's own MAC or the virtual one. */
+  claimed(at: Instant): void {
+    const { master, lastAdvertAt } = this.#router;
+    if (master === null || this.#claimInSilenceAt !== null) return;
+    if (master.resignedAt !== null || at - lastAdvertAt >= master.intervalUs) this.#claimInSilenceAt = at;
+  }
+
+  end(by: string, at: Instant): void {
+    if (this.#condition !== null) this.#router.end(this.#condition, at, { by });
+    this.#condition = null;
+  }
+
+  nextDue(): number {
+    return Math.min(this.#due(), this.#forgetDue());
+  }
+
+  /** What `nextDue` is while nothing but the master's silence counts, else earlier: only for the steady. */
+  nextDueAtLeast(): number {
+    const { master } = this.#router;
+    if (master === null) return 0;
+    return this.#router.heardAt(master) + silenceLimitUs(master) + latenessUs(master);
+  }
+
+  due(now: Instant): void {
+    if (this.#due() <= now) this.#lose(now);
+  }
+
+  /** Lost for so long that it is forgotten, now. Answers whether it is. */
+  forget(now: Instant): boolean {
+    if (this.#forgetDue() > now) return false;
+    if (this.#condition !== null) this.#router.end(this.#condition, now, { by: null, reason: 'forgotten' });
+    this.#condition = null;
+    this.#keeper.forgotten(this.#router);
+    return true;
+  }
+
+  #due(): number {
+    const router = this.#router;
+    const { master, lastAdvertAt, rejectedAt } = router;
+    if (master === null || !router.exists || this.#condition !== null || router.inQuestion)
+      return Number.POSITIVE_INFINITY;
+    let limit = Number.NEGATIVE_INFINITY;
+    let extension = master.intervalUs;
+    for (const speaker of router.speakers.values()) {
+      if (speaker.runStart === null) continue;
+      limit = Math.max(limit, router.heardAt(speaker) + silenceLimitUs(speaker));
+      extension = Math.max(extension, speaker.intervalUs);
+    }
+    const resigned = this.#resigned !== null;
+    const afterResigning = router.sight.after(lastAdvertAt, largestSkewUs(master) + graceUs(master));
+    if (resigned) limit = Math.max(limit, afterResigning);
+    else if (limit === Number.NEGATIVE_INFINITY) limit = router.heardAt(master) + silenceLimitUs(master);
+    if (!resigned) limit += latenessUs(master);
+    if (this.#claimInSilenceAt !== null) limit += extension;
+    if (!resigned && rejectedAt > lastAdvertAt) {
+      const muted = Math.min(rejectedAt + silenceLimitUs(master), lastAdvertAt + MUTED_MAX_US);
+      limit = Math.max(limit, muted);
+    }
+    return Math.max(limit, this.#notBefore);
+  }
+
+  #lose(now: Instant): void {
+    const router = this.#router;
+    const { master, sight, lastAdvertAt } = router;
+    if (master === null) return;
+    const companions = this.#services.sights.silentTogether(router, this.#resigned === null, now);
+    if (companions === 'blind') return;
+    if (companions !== 'alone') {
+      this.#notBefore = companions;
+      return;
+    }
+    if (this.#keeper.goesOnElsewhere(router, now)) return;
+    const blindUs = sight.blindUs(lastAdvertAt, now);
+    this.#condition = router.begin('master-lost', lastAdvertAt, {
+      last: master.address,
+      reason: this.#resigned === null ? 'silence' : 'resigned',
+      by: this.#resigned?.address ?? null,
+      // the last advert's own claims, or a mirror's copy of it, are nothing else
+      nothingElseHeard: sight.lastFrameAt <= lastAdvertAt + graceUs(master),
+      vips: master.advert.vips,
+      ...(blindUs > 0 ? { blindMs: msFromUs(blindUs) } : {}),
+    });
+    for (const speaker of router.speakers.values()) speaker.runStart = null;
+    this.#keeper.fellSilent(router);
+  }
+
+  /** A lost virtual router is forgotten after a day. */
+  #forgetDue(): number {
+    if (this.#condition === null) return Number.POSITIVE_INFINITY;
+    if (this.#router.identity.configured !== null && this.#router.master === null)
+      return Number.POSITIVE_INFINITY;
+    return this.#condition.begin.time + this.#router.thresholds.forgetAfterH * 3_600 * SECOND;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The MAC that claims an address changed: told of every address, a VIP or not. Of a configured unicast virtual router
+ * it may be all that is heard: then it is its failover.
+ */
+import type { ClaimObservation, Segment } from '../observation.ts';
+import type { Instant } from '../time.ts';
+import { addressKey } from './address-book.ts';
+import { familyOf } from './addresses.ts';
+import type { ConfiguredRouter } from './configuration.ts';
+import { RateLimit } from './rate-limit.ts';
+import type { Services } from './services.ts';
+import { summarize } from './summaries.ts';
+import type { VirtualRouter } from './virtual-router.ts';
+
+const VIP_MOVES_A_MINUTE = 20;
+const OTHER_MOVES_A_MINUTE = 120;
+/** VIPs and segments counted apart. */
+const COUNTED_MAX = 4_096;
+
+export class MovedClaims {
+  readonly #services: Services;
+  readonly #vipMoves = new RateLimit(VIP_MOVES_A_MINUTE, COUNTED_MAX);
+  readonly #otherMoves = new RateLimit(OTHER_MOVES_A_MINUTE, COUNTED_MAX);
+  readonly #unicast: readonly ConfiguredRouter[];
+  readonly #holderMac = new Map<ConfiguredRouter, string>();
+
+  constructor(services: Services) {
+    this.#services = services;
+    this.#unicast = services.configuration.clusters.flatMap((cluster) =>
+      cluster.virtualRouters.filter((router) => router.unicast).map((router) => ({ cluster, router })),
+    );
+  }
+
+  /** `fromMac` claimed the address until now; `heard` are the virtual routers whose adverts tell of it. */
+  moved({ segment, claim, at }: ClaimObservation, fromMac: string, heard: readonly VirtualRouter[]): void {
+    const { address, mac: toMac, form: via } = claim;
+    const unicast = this.#unicast.find(({ router }) => isAbout(router, segment, address)) ?? null;
+    if (unicast !== null && !heard.some((router) => router.exists && !router.isLost))
+      this.#failover(unicast, segment, address, fromMac, toMac, at);
+    const configured =
+      heard.find((router) => router.identity.configured !== null)?.identity.configured ?? unicast;
+    const isVip = heard.length > 0 || configured !== null;
+    const key = addressKey(segment, address);
+    const limit = isVip ? this.#vipMoves.take(key, at) : this.#otherMoves.take(segment.name, at);
+    if (limit === 0) return;
+    const details = { fromMac, toMac, via };
+    this.#services.timeline.publish(
+      this.#services.timeline.draft('instant', {
+        kind: 'vip-moved',
+        time: at,
+        severity: 'info',
+        cluster: configured?.cluster.name ?? null,
+        subject: `vip:${segment.name}/${address}`,
+        summary: `${address} is ${summarize('vip-moved', 'instant', details, (known) => known)}`,
+        details,
+      }),
+    );
+  }
+
+  #failover(
+    configured: ConfiguredRouter,
+    segment: Segment,
+    address: string,
+    fromMac: string,
+    toMac: string,
+    at: Instant,
+  ): void {
+    if (this.#holderMac.get(configured) === toMac) return;
+    this.#holderMac.set(configured, toMac);
+    const from = this.#services.names.nodeOfMac(segment, configured, fromMac);
+    const to = this.#services.names.nodeOfMac(segment, configured, toMac);
+    const details = {
+      from: from?.address ?? fromMac,
+      to: to?.address ?? toMac,
+      cause: 'claim-only' as const,
+      silenceMs: null,
+      darkMs: null,
+      fromPriority: null,
+      toPriority: null,
+      vips: configured.router.vips,
+      claimMs: null,
+      fault: false,
+    };
+    const names = new Map(
+      [from, to].flatMap((node) => (node === null ? [] : [[node.address, node.name] as const])),
+    );
+    this.#services.timeline.publish(
+      this.#services.timeline.draft('instant', {
+        kind: 'failover',
+        time: at,
+        severity: 'warning',
+        cluster: configured.cluster.name,
+        subject: `vr:${segment.name}/${familyOf(address)}/${configured.router.vrid}`,
+        summary: summarize('failover', 'instant', details, (known) => names.get(known) ?? known),
+        details: {
+          ...details,
+          ...(from === null ? {} : { fromNode: from.name }),
+          ...(to === null ? {} : { toNode: to.name }),
+        },
+      }),
+    );
+  }
+}
+
+function isAbout(router: ConfiguredRouter['router'], segment: Segment, address: string): boolean {
+  return router.vips.includes(address) && (router.segment === null || router.segment === segment.name);
+}
