@@ -17,8 +17,8 @@ export class Loss {
   #endedAt = Number.NEGATIVE_INFINITY;
   /** whose priority 0 the last advert was */
   #resigned: Speaker | null = null;
-  /** the first claim since the last advert by a speaker or the virtual MAC: somebody is about to speak */
-  #claimInSilenceAt: Instant | null = null;
+  /** the first claim by a speaker or the virtual MAC in a silence: later than the last advert, somebody is about to speak */
+  #claimInSilenceAt = Number.NEGATIVE_INFINITY;
   /** whether others fell silent too is not known before */
   #notBefore = Number.NEGATIVE_INFINITY;
 
@@ -51,9 +51,8 @@ export class Loss {
     this.#condition = resumed(event, at);
   }
 
-  /** Any advert: the silence is over. */
+  /** An advert that is not the steady master's next: whether others fell silent too is a new question. */
   heard(): void {
-    this.#claimInSilenceAt = null;
     this.#notBefore = Number.NEGATIVE_INFINITY;
   }
 
@@ -73,7 +72,7 @@ export class Loss {
   /** A claim by a speaker's own MAC or the virtual one. */
   claimed(at: Instant): void {
     const { master, lastAdvertAt } = this.#router;
-    if (master === null || this.#claimInSilenceAt !== null) return;
+    if (master === null || this.#claimInSilenceAt > lastAdvertAt) return;
     if (master.resignedAt !== null || at - lastAdvertAt >= master.intervalUs) this.#claimInSilenceAt = at;
   }
 
@@ -84,13 +83,6 @@ export class Loss {
 
   nextDue(): number {
     return Math.min(this.#due(), this.#forgetDue());
-  }
-
-  /** What `nextDue` is while nothing but the master's silence counts, else earlier: only for the steady. */
-  nextDueAtLeast(): number {
-    const { master } = this.#router;
-    if (master === null) return 0;
-    return this.#router.heardAt(master) + silenceLimitUs(master) + latenessUs(master);
   }
 
   due(now: Instant): void {
@@ -123,7 +115,7 @@ export class Loss {
     if (resigned) limit = Math.max(limit, afterResigning);
     else if (limit === Number.NEGATIVE_INFINITY) limit = router.heardAt(master) + silenceLimitUs(master);
     if (!resigned) limit += latenessUs(master);
-    if (this.#claimInSilenceAt !== null) limit += extension;
+    if (this.#claimInSilenceAt > lastAdvertAt) limit += extension;
     if (!resigned && rejectedAt > lastAdvertAt) {
       const muted = Math.min(rejectedAt + silenceLimitUs(master), lastAdvertAt + MUTED_MAX_US);
       limit = Math.max(limit, muted);

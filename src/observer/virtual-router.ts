@@ -19,7 +19,14 @@ import type { RouterIdentity, RouterKeeper, Services } from './services.ts';
 import { SettingsWatch } from './settings.ts';
 import type { Sight } from './sight.ts';
 import { SourceWatch } from './source-watch.ts';
-import { newSpeaker, recalledSpeaker, type Speaker, silenceLimitUs, yieldedUs } from './speaker.ts';
+import {
+  latenessUs,
+  newSpeaker,
+  recalledSpeaker,
+  type Speaker,
+  silenceLimitUs,
+  yieldedUs,
+} from './speaker.ts';
 import { Succession } from './succession.ts';
 import { isSuccessor } from './takeover.ts';
 import type { Condition } from './timeline.ts';
@@ -37,8 +44,6 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   scheduledAt = Number.POSITIVE_INFINITY;
   /** one of its speakers was heard twice (or it is configured): before that nothing is said of it */
   exists: boolean;
-  /** nothing but the master is heard and nothing is in question: its next equal advert changes no state */
-  steady = false;
   /** no other virtual router has its VRID: their adverts are rejected here, and its own there */
   alone = true;
   readonly firstAt: Instant;
@@ -56,6 +61,8 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   readonly #sources: SourceWatch;
   readonly #flapping: Flapping;
   readonly #loss: Loss;
+  /** the master, while nothing else is heard and nothing in question: its next equal advert changes no state */
+  #steady: Speaker | null = null;
   #speakingSince: Instant;
   #retired = false;
 
@@ -174,7 +181,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   retire(): void {
     const { now } = this.#services.timeline;
     this.#retired = true;
-    this.steady = false;
+    this.#steady = null;
     this.#succession.abandon(now);
     this.#settings.abandon(now);
     this.#claims.abandon(now);
@@ -207,7 +214,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
    * the advert must take the long way.
    */
   hearSteady(speaker: Speaker, at: Instant, ipId: number | null): boolean {
-    if (!this.steady || !this.alone || speaker !== this.master) return false;
+    if (speaker !== this.#steady || !this.alone) return false;
     const gap = at - speaker.lastAt;
     const interval = speaker.intervalUs;
     if (gap < interval / 4 || gap >= 1.75 * interval) return false;
@@ -216,7 +223,6 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     speaker.adverts++;
     speaker.lastAt = at;
     this.lastAdvertAt = at;
-    this.#loss.heard();
     return true;
   }
 
@@ -268,9 +274,11 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
   due(now: Instant): number {
     if (this.#retired) return Number.POSITIVE_INFINITY;
     if (this.sight.blind) return Number.POSITIVE_INFINITY; // regaining sight schedules everything anew
-    if (this.steady && this.#claims.quiet) {
+    const steady = this.#steady;
+    if (steady !== null && this.#claims.quiet) {
       // by far the most frequent case: adverts came meanwhile, and only the silence limit has moved
-      const next = Math.min(this.#loss.nextDueAtLeast(), this.#flapping.nextDue());
+      const lost = this.heardAt(steady) + silenceLimitUs(steady) + latenessUs(steady);
+      const next = Math.min(lost, this.#flapping.nextDue());
       if (next > now) return next;
     }
     this.#succession.due(now);
@@ -415,14 +423,14 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
 
   #settle(): void {
     const { master } = this;
-    this.steady = false;
+    this.#steady = null;
     if (!this.exists || master === null || master.runStart === null) return;
     if (this.inQuestion || this.isLost) return;
     for (const speaker of this.speakers.values()) {
       if (speaker !== master && this.isSpeaking(speaker, this.#services.timeline.now)) return;
       if (speaker.macChange !== null || speaker.staleFields.size > 0) return;
     }
-    this.steady = !this.#claims.inQuestion();
+    if (!this.#claims.inQuestion()) this.#steady = master;
   }
 
   #learnVips(speaker: Speaker, at: Instant): void {
