@@ -1,6 +1,8 @@
 /**
  * Whether anybody speaks for a virtual router: how long silence is waited out, when it is a loss, and when a lost
- * one is forgotten. Silence of which the whole segment falls silent, or in which the VIPs go on elsewhere, is none.
+ * one is forgotten. Silence in which the whole segment falls silent, or the VIPs go on elsewhere, is none.
+ *
+ * Unicast adverts may stop reaching us while all is well: see `#quietens`.
  */
 import type { EventOf } from '../events.ts';
 import { type Instant, msFromUs, SECOND } from '../time.ts';
@@ -9,11 +11,20 @@ import { graceUs, largestSkewUs, latenessUs, MUTED_MAX_US, type Speaker, silence
 import { type Condition, resumed } from './timeline.ts';
 import type { VirtualRouter } from './virtual-router.ts';
 
+/** Unicast adverts heard for less may have come by chance: a switch floods them until it has learnt the port. */
+const UNICAST_HEARD_MIN_US = 60 * SECOND;
+
 export class Loss {
   readonly #router: VirtualRouter;
   readonly #services: Services;
   readonly #keeper: RouterKeeper;
   #condition: Condition<'master-lost'> | null = null;
+  /** a unicast virtual router's adverts are not heard any more, and that is no evidence */
+  #quiet = false;
+  /** since when adverts are heard, as far as we know ourselves: null after a restart until one is */
+  #heardSince: Instant | null = null;
+  /** the last claim of one of its VIPs, by anybody */
+  #lastClaimAt = Number.NEGATIVE_INFINITY;
   #endedAt = Number.NEGATIVE_INFINITY;
   /** whose priority 0 the last advert was */
   #resigned: Speaker | null = null;
@@ -30,6 +41,10 @@ export class Loss {
 
   get isOpen(): boolean {
     return this.#condition !== null;
+  }
+
+  get isQuiet(): boolean {
+    return this.#quiet;
   }
 
   /** When it was lost, where it is. */
@@ -56,10 +71,13 @@ export class Loss {
     this.#notBefore = Number.NEGATIVE_INFINITY;
   }
 
-  /** An advert with a priority above 0. Answers whether the virtual router was lost until now. */
+  /** An advert with a priority above 0. Answers whether the virtual router was lost, or quiet, until now. */
   spoke(speaker: Speaker, at: Instant): boolean {
     this.#resigned = null;
-    if (this.#condition === null) return false;
+    const wasQuiet = this.#quiet;
+    this.#quiet = false;
+    this.#heardSince ??= at;
+    if (this.#condition === null) return wasQuiet;
     this.end(speaker.address, at);
     this.#endedAt = at;
     return true;
@@ -69,16 +87,22 @@ export class Loss {
     this.#resigned = speaker;
   }
 
-  /** A claim by a speaker's own MAC or the virtual one. */
-  claimed(at: Instant): void {
+  /** A claim of one of the VIPs; `known`: by a speaker's own MAC or the virtual one. */
+  claimed(known: boolean, at: Instant): void {
     const { master, lastAdvertAt } = this.#router;
-    if (master === null || this.#claimInSilenceAt > lastAdvertAt) return;
+    this.#lastClaimAt = at;
+    if (!known || master === null || this.#claimInSilenceAt > lastAdvertAt) return;
     if (master.resignedAt !== null || at - lastAdvertAt >= master.intervalUs) this.#claimInSilenceAt = at;
   }
 
   end(by: string, at: Instant): void {
     if (this.#condition !== null) this.#router.end(this.#condition, at, { by });
     this.#condition = null;
+  }
+
+  /** It goes on, as its claims show: no advert is expected. */
+  quieten(): void {
+    this.#quiet = true;
   }
 
   nextDue(): number {
@@ -101,7 +125,7 @@ export class Loss {
   #due(): number {
     const router = this.#router;
     const { master, lastAdvertAt, rejectedAt } = router;
-    if (master === null || !router.exists || this.#condition !== null || router.inQuestion)
+    if (master === null || !router.exists || this.isOpen || this.#quiet || router.inQuestion)
       return Number.POSITIVE_INFINITY;
     let limit = Number.NEGATIVE_INFINITY;
     let extension = master.intervalUs;
@@ -134,6 +158,14 @@ export class Loss {
       return;
     }
     if (this.#keeper.goesOnElsewhere(router, now)) return;
+    const quietens = this.#quietens();
+    this.#heardSince = null;
+    if (quietens) {
+      this.#quiet = true;
+      for (const speaker of router.speakers.values()) speaker.runStart = null;
+      this.#keeper.fellQuiet(router);
+      return;
+    }
     const blindUs = sight.blindUs(lastAdvertAt, now);
     this.#condition = router.begin('master-lost', lastAdvertAt, {
       last: master.address,
@@ -146,6 +178,18 @@ export class Loss {
     });
     for (const speaker of router.speakers.values()) speaker.runStart = null;
     this.#keeper.fellSilent(router);
+  }
+
+  /**
+   * Silence of a configured unicast virtual router proves nothing if its adverts were never heard for long, or if its
+   * VIPs have been claimed since: it goes on, or somebody took over, where we do not hear the adverts.
+   */
+  #quietens(): boolean {
+    const { master, lastAdvertAt, identity } = this.#router;
+    if (identity.configured?.router.unicast !== true || master === null) return false;
+    if (this.#lastClaimAt > lastAdvertAt + graceUs(master)) return true;
+    if (this.#resigned !== null) return false;
+    return this.#heardSince === null || lastAdvertAt - this.#heardSince < UNICAST_HEARD_MIN_US;
   }
 
   /** A lost virtual router is forgotten after a day. */

@@ -3,7 +3,6 @@
  * it may be all that is heard: then it is its failover.
  */
 import type { ClaimObservation, Segment } from '../observation.ts';
-import type { Instant } from '../time.ts';
 import { addressKey } from './address-book.ts';
 import { familyOf } from './addresses.ts';
 import type { ConfiguredRouter } from './configuration.ts';
@@ -22,7 +21,10 @@ export class MovedClaims {
   readonly #vipMoves = new RateLimit(VIP_MOVES_A_MINUTE, COUNTED_MAX);
   readonly #otherMoves = new RateLimit(OTHER_MOVES_A_MINUTE, COUNTED_MAX);
   readonly #unicast: readonly ConfiguredRouter[];
+  /** whom a claim showed to hold it, while no advert does */
   readonly #holderMac = new Map<ConfiguredRouter, string>();
+  /** the first move since the last advert: a failover if no advert follows */
+  readonly #pending = new Map<ConfiguredRouter, Move>();
 
   constructor(services: Services) {
     this.#services = services;
@@ -32,11 +34,11 @@ export class MovedClaims {
   }
 
   /** `fromMac` claimed the address until now; `heard` are the virtual routers whose adverts tell of it. */
-  moved({ segment, claim, at }: ClaimObservation, fromMac: string, heard: readonly VirtualRouter[]): void {
+  moved(observation: ClaimObservation, fromMac: string, heard: readonly VirtualRouter[]): void {
+    const { segment, claim, at } = observation;
     const { address, mac: toMac, form: via } = claim;
     const unicast = this.#unicast.find(({ router }) => isAbout(router, segment, address)) ?? null;
-    if (unicast !== null && !heard.some((router) => router.exists && !router.isLost))
-      this.#failover(unicast, segment, address, fromMac, toMac, at);
+    if (unicast !== null) this.#unicastMoved(unicast, { observation, fromMac }, heard);
     const configured =
       heard.find((router) => router.identity.configured !== null)?.identity.configured ?? unicast;
     const isVip = heard.length > 0 || configured !== null;
@@ -57,14 +59,37 @@ export class MovedClaims {
     );
   }
 
-  #failover(
-    configured: ConfiguredRouter,
-    segment: Segment,
-    address: string,
-    fromMac: string,
-    toMac: string,
-    at: Instant,
-  ): void {
+  /** The adverts of a unicast virtual router are not heard any more: its claim may have moved since. */
+  fellQuiet(router: VirtualRouter): void {
+    const configured = this.#unicast.find((other) => other.router === router.identity.configured?.router);
+    const move = configured === undefined ? undefined : this.#pending.get(configured);
+    if (configured === undefined || move === undefined || move.observation.at <= router.lastAdvertAt) return;
+    this.#failover(configured, move, router);
+  }
+
+  #unicastMoved(configured: ConfiguredRouter, move: Move, heard: readonly VirtualRouter[]): void {
+    const router = heard.find(
+      (other) => other.exists && other.identity.configured?.router === configured.router,
+    );
+    const { claim } = move.observation;
+    const told = this.#holderMac.get(configured);
+    if (router === undefined || router.isLost || router.isQuiet) {
+      this.#failover(configured, move, router ?? null);
+    } else if (told !== undefined && told !== claim.mac && router.master?.mac === claim.mac) {
+      this.#failover(configured, move, null); // the master of before, whose adverts are heard again
+    } else {
+      this.#holderMac.delete(configured);
+      const pending = this.#pending.get(configured);
+      const isFirst = pending === undefined || pending.observation.at <= router.lastAdvertAt;
+      if (isFirst || pending.observation.claim.mac !== claim.mac) this.#pending.set(configured, move);
+    }
+  }
+
+  /** `router`: the one whose adverts were heard before. */
+  #failover(configured: ConfiguredRouter, move: Move, router: VirtualRouter | null): void {
+    const { fromMac, observation } = move;
+    const { segment, claim, at } = observation;
+    const { address, mac: toMac } = claim;
     if (this.#holderMac.get(configured) === toMac) return;
     this.#holderMac.set(configured, toMac);
     const from = this.#services.names.nodeOfMac(segment, configured, fromMac);
@@ -99,7 +124,13 @@ export class MovedClaims {
         },
       }),
     );
+    router?.heldByClaim(details.to, toMac, at);
   }
+}
+
+interface Move {
+  readonly observation: ClaimObservation;
+  readonly fromMac: string;
 }
 
 function isAbout(router: ConfiguredRouter['router'], segment: Segment, address: string): boolean {

@@ -96,8 +96,12 @@ export class Observer {
     this.#services = this.#makeServices(options.configuration ?? DEFAULT_CONFIGURATION);
     this.#collisions = new Collisions(this.#services);
     this.#expectations = new Expectations(this.#services);
-    this.#routers = new Routers(this.#services, this.#vips, this.#collisions, this.#expectations);
     this.#moved = new MovedClaims(this.#services);
+    this.#routers = new Routers(this.#services, this.#vips, {
+      collisions: this.#collisions,
+      expectations: this.#expectations,
+      moved: this.#moved,
+    });
     this.#invalid = new InvalidAdverts(({ segment, at }) => this.#services.newSource(segment, at));
     this.#samples = options.samples === true ? new SampleTaker(this.#services) : null;
   }

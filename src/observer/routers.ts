@@ -11,6 +11,7 @@ import { allHeard, type Candidate, Candidates, firstHeard, isCopy } from './cand
 import type { Collisions } from './collisions.ts';
 import { configuredFor } from './configuration.ts';
 import type { Expectations } from './expectations.ts';
+import type { MovedClaims } from './moved-claims.ts';
 import type { RouterIdentity, RouterKeeper, Services } from './services.ts';
 import { type Place, placeOf, plainSubject, type Slot } from './slots.ts';
 import { graceOf, type Speaker } from './speaker.ts';
@@ -24,19 +25,28 @@ const SPEAKERS_OF_ROUTER_MAX = 64;
 /** More colliding virtual routers on one VRID of a segment are strangers, heard and not told apart. */
 const ROUTERS_OF_VRID_MAX = 8;
 
+/** Who is told of what happens to virtual routers. */
+interface Told {
+  readonly collisions: Collisions;
+  readonly expectations: Expectations;
+  readonly moved: MovedClaims;
+}
+
 export class Routers implements RouterKeeper {
   readonly #services: Services;
   readonly #vips: VipIndex;
   readonly #collisions: Collisions;
   readonly #expectations: Expectations;
+  readonly #moved: MovedClaims;
   readonly #candidates = new Candidates((slot) => this.#services.slots.dropIfEmpty(slot));
   #speakerCount = 0;
 
-  constructor(services: Services, vips: VipIndex, collisions: Collisions, expectations: Expectations) {
+  constructor(services: Services, vips: VipIndex, { collisions, expectations, moved }: Told) {
     this.#services = services;
     this.#vips = vips;
     this.#collisions = collisions;
     this.#expectations = expectations;
+    this.#moved = moved;
   }
 
   /** Passes an advert on. Answers the virtual router that took it in; null: there is none, or it was a copy. */
@@ -114,6 +124,11 @@ export class Routers implements RouterKeeper {
   fellSilent(router: VirtualRouter): void {
     const slot = this.#services.slots.find(router.identity);
     if (slot !== undefined) this.#collisions.silenced(slot);
+  }
+
+  fellQuiet(router: VirtualRouter): void {
+    this.#moved.fellQuiet(router);
+    this.fellSilent(router);
   }
 
   speakerMet(router: VirtualRouter, speaker: Speaker): void {

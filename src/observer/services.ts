@@ -40,6 +40,8 @@ export interface RouterKeeper {
   /** a new speaker joined: bounds are kept by forgetting others */
   speakerMet(router: VirtualRouter, speaker: Speaker): void;
   fellSilent(router: VirtualRouter): void;
+  /** its adverts are not heard any more, and that is no loss: what its claims say counts from here on */
+  fellQuiet(router: VirtualRouter): void;
   vipLearned(router: VirtualRouter, vip: string): void;
   /** settles the subject of a virtual router that was heard for the second time */
   cameIntoExistence(router: VirtualRouter): void;

@@ -43,6 +43,8 @@ export class Succession {
   /** the master's first advert */
   #since: Instant;
   #byFailover = false;
+  /** whom a claim showed to have taken over while no advert was heard: told already */
+  #claimHolderMac: string | null = null;
   #takeover: Takeover | null = null;
   #splitEndedAt = Number.NEGATIVE_INFINITY;
   #undisputedAt = Number.NEGATIVE_INFINITY;
@@ -142,6 +144,10 @@ export class Succession {
     if (this.#rivalries.splitOpen) this.#takeover = null;
   }
 
+  heldByClaim(mac: string): void {
+    this.#claimHolderMac = mac;
+  }
+
   nextDue(): number {
     return Math.min(this.#takeoverDue(), this.#withdrawalDue(), this.#rivalries.nextDue());
   }
@@ -181,6 +187,7 @@ export class Succession {
 
   #masterSpoke(master: Speaker, previously: Previously | null, wasLost: boolean, at: Instant): void {
     const takeover = this.#takeover;
+    this.#claimHolderMac = null;
     if (previously !== null && isSuccessor(master, previously, master.priority, at)) {
       this.#succeeded(master, previously, at);
     } else if (takeover === null) {
@@ -269,6 +276,10 @@ export class Succession {
       this.#renumbered(old, takeover);
       return;
     }
+    if (newcomer.mac === this.#claimHolderMac) {
+      this.#crown(newcomer, firstAt, false); // its claim told of it
+      return;
+    }
     this.#tookOver({
       from: old.address,
       fromPriority: old.priority,
@@ -324,6 +335,7 @@ export class Succession {
     this.#master = speaker;
     this.#since = since;
     this.#byFailover = byFailover;
+    this.#claimHolderMac = null;
     this.#claims.masterChanged(at);
     this.#gaps.masterChanged();
   }

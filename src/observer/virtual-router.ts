@@ -119,6 +119,18 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     return this.#loss.isOpen;
   }
 
+  /** Unicast, and nothing but its claims is heard any more. */
+  get isQuiet(): boolean {
+    return this.#loss.isQuiet;
+  }
+
+  /** Unicast, and a claim showed who took over while no advert is heard. */
+  heldByClaim(by: string, mac: string, since: Instant): void {
+    this.#loss.end(by, since);
+    this.#loss.quieten();
+    this.#succession.heldByClaim(mac);
+  }
+
   get isSplit(): boolean {
     return this.#succession.isSplit;
   }
@@ -262,7 +274,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const owner = this.#ownerOf(claim.mac);
     this.#claims.claimed(claim, at);
     this.#succession.claimed(claim, owner, at);
-    if (owner !== null || isVirtualRouterMac(claim.mac)) this.#loss.claimed(at);
+    this.#loss.claimed(owner !== null || isVirtualRouterMac(claim.mac), at);
     this.#reschedule();
   }
 
