@@ -6,6 +6,7 @@ import type { ClaimObservation, Segment } from '../observation.ts';
 import { addressKey } from './address-book.ts';
 import { familyOf } from './addresses.ts';
 import type { ConfiguredRouter } from './configuration.ts';
+import type { Owner } from './names.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { Services } from './services.ts';
 import { summarize } from './summaries.ts';
@@ -45,7 +46,15 @@ export class MovedClaims {
     const key = addressKey(segment, address);
     const limit = isVip ? this.#vipMoves.take(key, at) : this.#otherMoves.take(segment.name, at);
     if (limit === 0) return;
+    const { names } = this.#services;
+    const from = names.ownerOf(fromMac, segment, heard, configured);
+    const to = names.ownerOf(toMac, segment, heard, configured);
+    const called = new Map([
+      [fromMac, from?.node ?? from?.address ?? fromMac],
+      [toMac, to?.node ?? to?.address ?? toMac],
+    ]);
     const details = { fromMac, toMac, via };
+    const summary = summarize('vip-moved', 'instant', details, (mac) => called.get(mac) ?? mac);
     this.#services.timeline.publish(
       this.#services.timeline.draft('instant', {
         kind: 'vip-moved',
@@ -53,8 +62,8 @@ export class MovedClaims {
         severity: 'info',
         cluster: configured?.cluster.name ?? null,
         subject: `vip:${segment.name}/${address}`,
-        summary: `${address} is ${summarize('vip-moved', 'instant', details, (known) => known)}`,
-        details,
+        summary: `${address} is ${summary}`,
+        details: { ...details, ...besides('fromMacNode', from), ...besides('toMacNode', to) },
       }),
     );
   }
@@ -76,7 +85,7 @@ export class MovedClaims {
     if (router === undefined || router.isLost || router.isQuiet) {
       this.#failover(configured, move, router ?? null);
     } else if (told !== undefined && told !== claim.mac && router.master?.mac === claim.mac) {
-      this.#failover(configured, move, null); // the master of before, whose adverts are heard again
+      this.#failover(configured, move, router); // the master of before, whose adverts are heard again
     } else {
       this.#holderMac.delete(configured);
       const pending = this.#pending.get(configured);
@@ -92,8 +101,9 @@ export class MovedClaims {
     const { address, mac: toMac } = claim;
     if (this.#holderMac.get(configured) === toMac) return;
     this.#holderMac.set(configured, toMac);
-    const from = this.#services.names.nodeOfMac(segment, configured, fromMac);
-    const to = this.#services.names.nodeOfMac(segment, configured, toMac);
+    const heard = router === null ? [] : [router];
+    const from = this.#services.names.ownerOf(fromMac, segment, heard, configured);
+    const to = this.#services.names.ownerOf(toMac, segment, heard, configured);
     const details = {
       from: from?.address ?? fromMac,
       to: to?.address ?? toMac,
@@ -107,7 +117,9 @@ export class MovedClaims {
       fault: false,
     };
     const names = new Map(
-      [from, to].flatMap((node) => (node === null ? [] : [[node.address, node.name] as const])),
+      [from, to].flatMap((owner) =>
+        owner === null ? [] : [[owner.address, owner.node ?? owner.address] as const],
+      ),
     );
     this.#services.timeline.publish(
       this.#services.timeline.draft('instant', {
@@ -119,18 +131,22 @@ export class MovedClaims {
         summary: summarize('failover', 'instant', details, (known) => names.get(known) ?? known),
         details: {
           ...details,
-          ...(from === null ? {} : { fromNode: from.name }),
-          ...(to === null ? {} : { toNode: to.name }),
+          ...besides('fromNode', from),
+          ...besides('toNode', to),
         },
       }),
     );
-    router?.heldByClaim(details.to, toMac, at);
+    if (router !== null && (router.isLost || router.isQuiet)) router.heldByClaim(details.to, toMac, at);
   }
 }
 
 interface Move {
   readonly observation: ClaimObservation;
   readonly fromMac: string;
+}
+
+function besides(name: string, owner: Owner | null): Readonly<Record<string, string>> {
+  return owner === null || owner.node === null ? {} : { [name]: owner.node };
 }
 
 function isAbout(router: ConfiguredRouter['router'], segment: Segment, address: string): boolean {
