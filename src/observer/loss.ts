@@ -6,6 +6,7 @@
  */
 import type { EventOf } from '../events.ts';
 import { type Instant, msFromUs, SECOND } from '../time.ts';
+import type { Claim } from '../wire/packet.ts';
 import type { RouterKeeper, Services } from './services.ts';
 import { graceUs, largestSkewUs, latenessUs, MUTED_MAX_US, type Speaker, silenceLimitUs } from './speaker.ts';
 import { type Condition, resumed } from './timeline.ts';
@@ -23,8 +24,8 @@ export class Loss {
   #quiet = false;
   /** since when adverts are heard, as far as we know ourselves: null after a restart until one is */
   #heardSince: Instant | null = null;
-  /** the last claim of one of its VIPs, by anybody */
-  #lastClaimAt = Number.NEGATIVE_INFINITY;
+  /** one of its VIPs was last announced to everybody: kernels answer single questions for daemons that are dead */
+  #announcedAt = Number.NEGATIVE_INFINITY;
   #endedAt = Number.NEGATIVE_INFINITY;
   /** whose priority 0 the last advert was */
   #resigned: Speaker | null = null;
@@ -88,9 +89,9 @@ export class Loss {
   }
 
   /** A claim of one of the VIPs; `known`: by a speaker's own MAC or the virtual one. */
-  claimed(known: boolean, at: Instant): void {
+  claimed({ gratuitous }: Claim, known: boolean, at: Instant): void {
     const { master, lastAdvertAt } = this.#router;
-    this.#lastClaimAt = at;
+    if (gratuitous) this.#announcedAt = at;
     if (!known || master === null || this.#claimInSilenceAt > lastAdvertAt) return;
     if (master.resignedAt !== null || at - lastAdvertAt >= master.intervalUs) this.#claimInSilenceAt = at;
   }
@@ -182,12 +183,12 @@ export class Loss {
 
   /**
    * Silence of a configured unicast virtual router proves nothing if its adverts were never heard for long, or if its
-   * VIPs have been claimed since: it goes on, or somebody took over, where we do not hear the adverts.
+   * VIPs have been announced since: it goes on, or somebody took over, where we do not hear the adverts.
    */
   #quietens(): boolean {
     const { master, lastAdvertAt, identity } = this.#router;
     if (identity.configured?.router.unicast !== true || master === null) return false;
-    if (this.#lastClaimAt > lastAdvertAt + graceUs(master)) return true;
+    if (this.#announcedAt > lastAdvertAt + graceUs(master)) return true;
     if (this.#resigned !== null) return false;
     return this.#heardSince === null || lastAdvertAt - this.#heardSince < UNICAST_HEARD_MIN_US;
   }

@@ -274,7 +274,7 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     const owner = this.#ownerOf(claim.mac);
     this.#claims.claimed(claim, at);
     this.#succession.claimed(claim, owner, at);
-    this.#loss.claimed(owner !== null || isVirtualRouterMac(claim.mac), at);
+    this.#loss.claimed(claim, owner !== null || isVirtualRouterMac(claim.mac), at);
     this.#reschedule();
   }
 
