@@ -14,12 +14,12 @@ import { Figures } from './figures.ts';
 import { floods } from './floods.ts';
 
 const FULL = {
-  crowd: { steadyS: 60, outages: 100, splitBrains: 110, actingS: 120 },
+  crowd: { warmUpS: 90, steadyS: 60, outages: 100, splitBrains: 110, actingS: 120 },
   floodS: 10,
   kills: 100,
 };
 const QUICK = {
-  crowd: { steadyS: 10, outages: 15, splitBrains: 20, actingS: 40 },
+  crowd: { warmUpS: 10, steadyS: 10, outages: 15, splitBrains: 20, actingS: 40 },
   floodS: 6,
   kills: 10,
 };
