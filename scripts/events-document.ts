@@ -25,7 +25,7 @@ One event is one line of the timeline, and with \`--format jsonl\` one JSON obje
 | \`about\` | the id of an older event that this one adds to |
 
 An event never changes. An \`end\` repeats the details of its \`begin\`, with \`durationMs\` and what is known only then.
-Beside an address that the configuration names stands its node: \`to\`, \`toNode\`.
+Beside an address or MAC of a node that the configuration names stands its node: \`to\`, \`toNode\`.
 
 ## Kinds
 

@@ -18,8 +18,8 @@ for argument in "$@"; do
   esac
 done
 
-# The Debian packages that a live segment takes, each with a program of it, or a file; nothing where namespaces are
-# not permitted, since they would be of no use.
+# The Debian packages of a live segment, each with a program of it. None where namespaces are not permitted, since
+# they would be of no use there. Without them the rest still works, and says itself what it misses.
 live_packages() {
   if [ "$(id -u)" != 0 ] || ! unshare --net true 2>/dev/null; then return; fi
   need ip iproute2
@@ -27,30 +27,19 @@ live_packages() {
   need nft nftables
   need arping iputils-arping
   for program in "$@"; do need "$program" "$program"; done
-  # npm compiles the capture library.
-  if ! [ -e "$capture_library" ]; then
-    need g++ g++
-    need make make
-    need python3 python3
-    printf ' libpcap-dev'
-  fi
 }
 need() { command -v "$1" >/dev/null 2>&1 || printf ' %s' "$2"; }
-capture_library=node_modules/pcap/build/Release/pcap_binding.node
 
-# Without them the rest still works, and says itself what it misses.
 set_up_live() {
   # shellcheck disable=SC2046 # a list of words
   sh scripts/setup.sh $yes --packages-only $(live_packages "$@") ||
     printf '%s\n' 'Going on without what a live segment needs.' >&2
-  # npm passes over an optional library that it could not compile, and does not try again by itself.
-  if ! [ -e "$capture_library" ] && [ -e /usr/include/pcap.h ]; then rm -f node_modules/.package-lock.json; fi
   sh scripts/setup.sh $yes
 }
 
 case $what in
   test)
-    set_up_live tcpreplay
+    set_up_live tcpdump tcpreplay
     exec node_modules/.bin/vitest run "$@"
     ;;
   demo)
@@ -58,9 +47,10 @@ case $what in
     exec node "$(node -p 'require("./package.json").bin.vipwatch')" demo "$@"
     ;;
   bench)
+    set_up_live tcpreplay
     sh scripts/setup.sh $yes tshark tcpdump
     node_modules/.bin/tsc -p tsconfig.bench.json
-    exec node bench/.cache/js/run.js "$@"
+    exec node bench/.cache/js/bench/run.js "$@"
     ;;
   *)
     echo "scripts/run.sh: test, demo or bench, not $what" >&2

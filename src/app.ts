@@ -14,6 +14,7 @@ import { Heartbeat } from './alerts/heartbeat.ts';
 import type { Receiver } from './alerts/notification.ts';
 import { AlertService, type AlertStore } from './alerts/service.ts';
 import { silenceFrom, silenceTold } from './alerts/silence-request.ts';
+import type { CaptureListener } from './capture/capture-listener.ts';
 import type { CaptureLink } from './capture/live/capture-link.ts';
 import { LiveCapture } from './capture/live/live-capture.ts';
 import { Pump, SYSTEM_CLOCKS } from './capture/pump.ts';
@@ -42,13 +43,16 @@ export interface AppOptions {
   readonly receiversOf: (alerts: AlertsConfiguration) => readonly Receiver[];
   /** events in the journal's order, once they are durable, or cannot be made so */
   readonly onTold: (entries: readonly JournalledEvent[]) => void;
+  /** a capture sees for the first time */
+  readonly onSeeing: (capture: string) => void;
   /** something that the person who runs this should know */
   readonly onRemark: (text: string) => void;
 }
 
 type Follower = (entries: readonly JournalledEvent[]) => void;
 
-const BEAT_MS = 100;
+/** With the supervision of captures, in one awakening. */
+const BEAT_MS = 250;
 /** How far back the journal is read to know the present, and how many events of it at the most. */
 const RESTORED_US = 25 * 3_600 * SECOND;
 const RESTORED_MAX = 20_000;
@@ -145,7 +149,23 @@ export class App {
       });
     }
     this.#beat = setInterval(() => this.#pump.beat(), BEAT_MS);
-    await this.#captures.start(this.#pump);
+    await this.#captures.start(this.#listener());
+  }
+
+  #listener(): CaptureListener {
+    const pump = this.#pump;
+    const seeing = new Set<string>();
+    return {
+      frame: (...frame) => pump.frame(...frame),
+      tick: (capture, tick) => pump.tick(capture, tick),
+      sight: (capture, sight) => {
+        pump.sight(capture, sight);
+        if (sight.seeing && !seeing.has(capture)) {
+          seeing.add(capture);
+          this.#options.onSeeing(capture);
+        }
+      },
+    };
   }
 
   /**

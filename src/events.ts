@@ -312,7 +312,7 @@ export const KINDS = {
 
 export type EventKind = keyof typeof KINDS;
 
-/** What an event of kind K carries. Beside an address named in the configuration stands its `…Node`. */
+/** What an event of kind K carries. Beside an address or MAC of a configured node stands its `…Node`. */
 export type DetailsOf<K extends EventKind> = {
   readonly [N in (typeof KINDS)[K]['details'][number]]: ValueOf<N>;
 } & { readonly [N in DetailName]?: ValueOf<N> };

@@ -52,6 +52,9 @@ const UNDROPPED_US = SECOND;
 /** Frames of one round may be a little out of order (several queues of one card). */
 const DISORDER_US = SECOND;
 const STALLS_MAX = 8;
+/** Clocks are read again, a few times, when so much passed from one to the other. */
+const TOGETHER_US = MS;
+const ATTEMPTS_MAX = 5;
 
 interface Lane {
   readonly capture: string;
@@ -110,7 +113,7 @@ export class Pump implements CaptureListener {
     }));
   }
 
-  /** To be called every 100 ms or so by a timer: notices stalls of this process, and lets time pass where no capture sees. */
+  /** To be called several times a second by a timer: notices stalls of this process, and lets time pass where no capture sees. */
   beat(): void {
     this.#readClocks();
     const monotonicUs = this.#clocks.monotonicUs();
@@ -132,7 +135,8 @@ export class Pump implements CaptureListener {
     originalLength: number,
   ): void {
     const lane = this.#laneOf(capture);
-    this.#readClocks();
+    // In a flood, reading clocks for each frame would be a good part of the work.
+    if (!this.#clock.wasReadSoonAfter(wallUs)) this.#readClocks();
     const at = lane.order.admit(this.#clock.streamOf(wallUs, (lane.watermark ?? this.#now) - DISORDER_US));
     lane.intake.take(at, lane.memo, bytes, start, end, linkType, originalLength);
   }
@@ -219,8 +223,10 @@ export class Pump implements CaptureListener {
   }
 
   #readClocks(): void {
-    const monotonicUs = this.#clocks.monotonicUs();
-    const stepUs = this.#clock.read(monotonicUs, this.#clocks.wallUs());
+    const reading = readTogether(this.#clocks);
+    if (reading === null) return; // the next will do
+    const { monotonicUs, wallUs } = reading;
+    const stepUs = this.#clock.read(monotonicUs, wallUs);
     if (stepUs === 0) return;
     // Stream time goes on, so nothing would be invented; but who reads the times of events should know, and frames of
     // a machine that was suspended meanwhile are not missing.
@@ -270,6 +276,21 @@ export class Pump implements CaptureListener {
       oldest.release(others);
     }
   }
+}
+
+/**
+ * Both clocks at one moment. A busy machine may interrupt a process between its two readings for tens of milliseconds,
+ * and they would look like a clock that was set.
+ */
+function readTogether(clocks: Clocks): { readonly monotonicUs: number; readonly wallUs: number } | null {
+  let monotonicUs = clocks.monotonicUs();
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const wallUs = clocks.wallUs();
+    const afterUs = clocks.monotonicUs();
+    if (afterUs - monotonicUs < TOGETHER_US) return { monotonicUs, wallUs };
+    monotonicUs = afterUs;
+  }
+  return null;
 }
 
 /** The clocks of this machine. */

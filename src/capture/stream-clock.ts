@@ -10,9 +10,10 @@
  */
 import { type Instant, MS, plusUs, SECOND } from '../time.ts';
 
-/** Readings are whole milliseconds, and a process may be interrupted between its two. */
+/** Readings are whole milliseconds, and not quite of the same moment. */
 const STEP_MIN_US = 20 * MS;
 const SLEW_MAX = 0.001;
+const SOON_US = 60 * MS;
 const STEPS_MAX = 64;
 
 interface Step {
@@ -42,6 +43,12 @@ export class StreamClock {
     this.#steps.push({ at: this.now(), shiftUs: this.#shiftUs });
     if (this.#steps.length > STEPS_MAX) this.#steps.shift();
     return stepUs;
+  }
+
+  /** Whether the latest reading was taken at that time of the wall clock, or so shortly after it that another would tell no more. */
+  wasReadSoonAfter(wallUs: number): boolean {
+    const ageUs = this.#wallUs - wallUs;
+    return ageUs >= 0 && ageUs < SOON_US;
   }
 
   /** Stream time of the latest reading. */

@@ -8,13 +8,16 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { numberedEventOf } from '../control/client.ts';
 import { ACTS, PROLOGUE, SEGMENT, VIP, VRID } from '../demo/acts.ts';
 import type { Clients } from '../demo/clients.ts';
 import type { HostProcess } from '../demo/host.ts';
 import { Lab } from '../demo/lab.ts';
 import { type Lines, linesOfProcess } from '../demo/lines.ts';
 import { type Installation, readableInstallation } from '../demo/staging.ts';
-import { MS } from '../time.ts';
+import type { TimelineEvent } from '../events.ts';
+import { MS, SECOND } from '../time.ts';
+import { eventLine } from './event-lines.ts';
 import type { Output } from './output.ts';
 import { replay } from './replay.ts';
 import { type Clock, duration, LOCAL, type Paint, painter, UTC, wantsColour } from './terminal.ts';
@@ -46,17 +49,19 @@ class Interrupted extends Error {
 const READING_MS = 1_500;
 /** Whatever vipwatch is to tell comes long before, or something is wrong. */
 const TOLD_WITHIN_MS = 15_000;
+const STARTED = /started/;
+const SUBJECT_WIDTH = 'vip:eth0/10.20.30.10'.length;
 
 class LiveDemo {
   readonly #output: Output;
   readonly #paint: Paint;
-  readonly #utc: boolean;
+  readonly #clock: Clock;
   readonly #interruption = new AbortController();
 
   constructor(options: DemoOptions, output: Output, paint: Paint) {
     this.#output = output;
     this.#paint = paint;
-    this.#utc = options.utc === true;
+    this.#clock = options.utc === true ? UTC : LOCAL;
   }
 
   async run(): Promise<void> {
@@ -82,6 +87,7 @@ class LiveDemo {
     const configuration = configure(lab);
     this.#heading('vipwatch observe -c vipwatch.yaml -i eth0', 'on a port of its own; it sends nothing');
     const observer = this.#observe(lab, installation, configuration);
+    await this.#isTold(observer.lines, STARTED, 0);
     const clients = await lab.startClient(VIP);
     await Promise.all(lab.nodes.map((node) => node.startService()));
 
@@ -94,30 +100,36 @@ class LiveDemo {
       await new Promise((resolve) => setTimeout(resolve, READING_MS));
     }
 
+    this.#heading('vipwatch status', 'as it stands now');
+    this.#say(...(await this.#ask(lab, installation, ['status', '-c', configuration])));
     observer.process.kill('SIGTERM');
     await observer.ended;
+    this.#heading('vipwatch report last', 'from the journal, now that vipwatch has ended');
+    this.#say(...(await this.#ask(lab, installation, ['report', 'last', '-c', configuration])));
     this.#heading('What the client felt', 'it asked every 50 ms, each time in a new connection');
-    this.#say(...feltLines(clients, this.#utc ? UTC : LOCAL));
-    for (const command of [['report', 'last'], ['status']]) {
-      this.#heading(`vipwatch ${command.join(' ')}`, 'from the journal, now that vipwatch has ended');
-      this.#say(...(await this.#ask(lab, installation, [...command, '-c', configuration])));
-    }
+    this.#say(...feltLines(clients, observer.events, this.#clock));
   }
 
-  #observe(lab: Lab, { node, main }: Installation, configuration: string): RunningObserver {
-    const command = [node, main, 'observe', '-c', configuration, '-i', 'eth0', '--format', 'text'];
-    const child = lab.observer.spawn([...command, ...(this.#utc ? ['--utc'] : [])], this.#environment());
+  /** Its lines are printed as at a terminal, which a pipe is not: hence the machine's format. */
+  #observe(lab: Lab, { command }: Installation, configuration: string): RunningObserver {
+    const args = ['observe', '-c', configuration, '-i', 'eth0', '--format', 'jsonl'];
+    const child = lab.observer.spawn([...command, ...args]);
     const lines = linesOfProcess('vipwatch observe', child);
-    lines.onLine((line) => this.#say(`  ${line}`));
+    const events: TimelineEvent[] = [];
+    lines.onLine((line) => {
+      const event = eventOf(line);
+      if (event !== null) events.push(event);
+      this.#say(`  ${event === null ? line : eventLine(event, this.#clock, this.#paint, SUBJECT_WIDTH)}`);
+    });
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-    return { process: child, lines, ended };
+    return { process: child, lines, events, ended };
   }
 
   /** What is not told is no end of the demo, and worth seeing; that vipwatch has ended is. */
   async #isTold(lines: Lines, told: RegExp, from: number): Promise<void> {
     const awaiting = { what: `vipwatch tells ${told}`, limitMs: TOLD_WITHIN_MS, from };
     try {
-      await lines.first((line) => (told.test(line) ? line : undefined), awaiting);
+      await lines.first((line) => (told.test(eventOf(line)?.summary ?? '') ? line : undefined), awaiting);
     } catch (error) {
       if (this.#interruption.signal.aborted || lines.ended) throw error;
       process.exitCode = 1;
@@ -126,8 +138,8 @@ class LiveDemo {
   }
 
   /** Where the observer ran, since nothing of it is anywhere else. */
-  async #ask(lab: Lab, { node, main }: Installation, args: readonly string[]): Promise<readonly string[]> {
-    const child = lab.observer.spawn([node, main, ...args], this.#environment());
+  async #ask(lab: Lab, { command }: Installation, args: readonly string[]): Promise<readonly string[]> {
+    const child = lab.observer.spawn([...command, ...args], this.#environment());
     const lines = linesOfProcess(`vipwatch ${args.join(' ')}`, child);
     await new Promise((resolve) => child.once('close', resolve));
     return lines.all.map((line) => `  ${line}`);
@@ -160,6 +172,7 @@ class LiveDemo {
 interface RunningObserver {
   readonly process: HostProcess;
   readonly lines: Lines;
+  readonly events: readonly TimelineEvent[];
   readonly ended: Promise<void>;
 }
 
@@ -183,13 +196,34 @@ function configure(lab: Lab): string {
   return file;
 }
 
-function feltLines(clients: Clients, clock: Clock): readonly string[] {
-  const lines = clients.blackouts.map(({ from, to, error, before, after }) => {
+function eventOf(line: string): TimelineEvent | null {
+  return line.startsWith('{') ? numberedEventOf(line).event : null;
+}
+
+/** Each blackout as it was measured, and beside it what was told of that moment. */
+function feltLines(clients: Clients, events: readonly TimelineEvent[], clock: Clock): readonly string[] {
+  const lines = clients.blackouts.flatMap(({ from, to, error, before, after }) => {
     const lasted = to === null ? 'and still is' : `for ${duration((to - from) / MS)}`;
     const then = after === null ? '' : `, then by ${after}`;
-    return `  ${clock.time(from)}  dark ${lasted} (${error}); answered by ${before ?? 'nobody'} before${then}`;
+    const felt = `  ${clock.time(from)}  dark ${lasted} (${error}): answered by ${before ?? 'nobody'} before${then}`;
+    const told = events.findLast(
+      ({ kind, phase, time }) =>
+        (kind === 'failover' || (kind === 'garp-missing' && phase === 'begin')) &&
+        time > from - TOLD_BEFORE_US &&
+        (to === null || time < to + SECOND),
+    );
+    return [felt, `                told: ${told === undefined ? 'nothing' : told.summary + darkness(told)}`];
   });
   return lines.length === 0 ? ['  nothing: it was answered all the time'] : lines;
+}
+
+/** A stale entry may be noticed by a client only when it has to ask again. */
+const TOLD_BEFORE_US = 5 * SECOND;
+
+function darkness(event: TimelineEvent): string {
+  if (event.kind !== 'failover' || event.details.darkMs === null) return '';
+  const [least, most] = event.details.darkMs;
+  return `; dark for ${duration(least)} to ${duration(most)}`;
 }
 
 /** The story of two recordings of real keepalived pairs; times are those of the recording's own first frame. */

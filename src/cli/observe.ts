@@ -72,6 +72,7 @@ export async function observe(options: ObserveOptions, release: string, output: 
         for (const line of lines(entries)) output.line(line);
         flushOrStop(output, () => stop());
       },
+      onSeeing: (capture) => remark(`listening on ${capture}`),
       onRemark: remark,
     });
   } catch (error) {

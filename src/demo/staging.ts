@@ -6,9 +6,8 @@ import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, realpathSync,
 import { dirname, join } from 'node:path';
 
 export interface Installation {
-  readonly node: string;
-  /** the command, to be run by `node` */
-  readonly main: string;
+  /** the words that run vipwatch, as if it were on the PATH; its arguments follow */
+  readonly command: readonly string[];
 }
 
 /** `root` holds package.json, what is built, and node_modules; `folder` is readable by all and else unused. */
@@ -16,14 +15,20 @@ export function readableInstallation(root: string, folder: string): Installation
   const command = commandOf(root);
   const node = isReadableByAll(process.execPath) ? process.execPath : copiedNode(join(folder, 'node'));
   const needed = ['package.json', command, 'node_modules/better-sqlite3/package.json'];
-  if (needed.every((path) => isReadableByAll(join(root, path)))) return { node, main: join(root, command) };
+  if (needed.every((path) => isReadableByAll(join(root, path))))
+    return installation(node, join(root, command));
 
   const copy = join(folder, 'vipwatch');
   for (const part of ['package.json', 'bin', 'dist', 'demo', ...productionPackages(root)]) {
     if (existsSync(join(root, part))) copied(join(root, part), join(copy, part));
   }
   openToAll(copy);
-  return { node, main: join(copy, command) };
+  return installation(node, join(copy, command));
+}
+
+/** The command takes the Node.js that is on the PATH. */
+function installation(node: string, command: string): Installation {
+  return { command: ['env', `PATH=${dirname(node)}:${process.env.PATH ?? ''}`, command] };
 }
 
 export function commandOf(root: string): string {

@@ -53,6 +53,6 @@ export class AddressBook {
 
 const NOTHING: ReadonlySet<string> = new Set();
 
-export function addressKey(segment: Segment, address: string): string {
-  return `${segment.name}|${address}`;
+export function addressKey({ name }: Pick<Segment, 'name'>, address: string): string {
+  return `${name}|${address}`;
 }

@@ -9,8 +9,8 @@
 import type { AdvertObservation, ClaimObservation } from '../observation.ts';
 import { type Instant, MS, SECOND } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
-import type { Slot } from './observer.ts';
 import type { Sight } from './sight.ts';
+import type { Slot } from './slots.ts';
 import { ECHO_WITHIN_US, sameMeaning } from './speaker.ts';
 
 const FRAMES_MAX = 8;

@@ -10,8 +10,8 @@ import type { EventOf } from '../events.ts';
 import { type Instant, SECOND } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import type { DeadlineOwner } from './deadlines.ts';
-import type { Slot } from './observer.ts';
-import type { RouterServices } from './services.ts';
+import type { Services } from './services.ts';
+import type { Slot } from './slots.ts';
 import { type Condition, resumed } from './timeline.ts';
 import type { VirtualRouter } from './virtual-router.ts';
 
@@ -21,10 +21,10 @@ const STRANGERS_WITHIN_US = 10 * SECOND;
 const LISTED_MAX = 8;
 
 export class Collisions {
-  readonly #services: RouterServices;
+  readonly #services: Services;
   readonly #bySlot = new Map<string, Collision>();
 
-  constructor(services: RouterServices) {
+  constructor(services: Services) {
     this.#services = services;
   }
 
@@ -70,12 +70,12 @@ class Collision implements DeadlineOwner {
   readonly ordinal: number;
   scheduledAt = Number.POSITIVE_INFINITY;
   readonly #slot: Slot;
-  readonly #services: RouterServices;
+  readonly #services: Services;
   #condition: { readonly begun: Condition<'vrid-collision'>; readonly with: VirtualRouter } | null = null;
   /** the latest adverts of sources heard only once, at most as many as make a collision */
   #strangers: { readonly at: Instant; readonly source: string; readonly vip: string }[] = [];
 
-  constructor(slot: Slot, services: RouterServices) {
+  constructor(slot: Slot, services: Services) {
     this.#slot = slot;
     this.#services = services;
     this.ordinal = services.nextOrdinal();

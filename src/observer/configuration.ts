@@ -25,6 +25,12 @@ export interface ObservedCluster {
   readonly virtualRouters: readonly ObservedVirtualRouter[];
 }
 
+/** A virtual router of the configuration, with whose it is. */
+export interface ConfiguredRouter {
+  readonly cluster: ObservedCluster;
+  readonly router: ObservedVirtualRouter;
+}
+
 export interface Thresholds {
   /** so many failovers of one virtual router … */
   readonly flappingFailovers: number;
@@ -52,3 +58,25 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
 };
 
 export const DEFAULT_CONFIGURATION: ObserverConfiguration = { clusters: [], thresholds: DEFAULT_THRESHOLDS };
+
+/** The configured virtual router that these VIPs belong to; null as VIPs: whichever has the VRID there. */
+export function configuredFor(
+  { clusters }: ObserverConfiguration,
+  segment: string,
+  vrid: number,
+  vips: readonly string[] | null,
+): ConfiguredRouter | null {
+  for (const cluster of clusters) {
+    for (const router of cluster.virtualRouters) {
+      if (router.vrid !== vrid || (router.segment !== null && router.segment !== segment)) continue;
+      const anyVip = vips === null || router.vips.length === 0;
+      if (anyVip || router.vips.some((vip) => vips.includes(vip))) return { cluster, router };
+    }
+  }
+  return null;
+}
+
+/** With virtual routers configured, every other one is somebody else's. */
+export function isForeign({ clusters }: ObserverConfiguration, configured: ConfiguredRouter | null): boolean {
+  return configured === null && clusters.some((cluster) => cluster.virtualRouters.length > 0);
+}

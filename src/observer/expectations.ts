@@ -1,12 +1,10 @@
 /** What the configuration leads one to expect: virtual routers that ought to speak, and nobody else for them. */
 import type { EventOf } from '../events.ts';
-import type { Segment } from '../observation.ts';
 import { type Instant, SECOND } from '../time.ts';
 import { familyOf, sameSubnet } from './addresses.ts';
-import type { ObserverConfiguration } from './configuration.ts';
+import type { ConfiguredRouter } from './configuration.ts';
 import type { DeadlineOwner } from './deadlines.ts';
-import type { Observer } from './observer.ts';
-import type { ConfiguredRouter } from './services.ts';
+import type { Services } from './services.ts';
 import { type Speaker, silenceLimitUs } from './speaker.ts';
 import { summarize } from './summaries.ts';
 import { type Condition, resumed } from './timeline.ts';
@@ -14,21 +12,54 @@ import type { VirtualRouter } from './virtual-router.ts';
 
 const NEVER_HEARD_AFTER_US = 10 * SECOND;
 
+export class Expectations {
+  readonly rogues: RogueSpeakers;
+  readonly #services: Services;
+  readonly #absences: Absence[] = [];
+
+  constructor(services: Services) {
+    this.#services = services;
+    this.rogues = new RogueSpeakers(services);
+  }
+
+  /** Observing begins. */
+  start(at: Instant): void {
+    for (const cluster of this.#services.configuration.clusters) {
+      for (const router of cluster.virtualRouters) {
+        if (router.unicast) continue;
+        const absence = new Absence(this.#services, { cluster, router }, at);
+        this.#absences.push(absence);
+        this.#services.ensure(absence, absence.nextDue());
+      }
+    }
+  }
+
+  /** There is a new virtual router. */
+  made(router: VirtualRouter): void {
+    for (const absence of this.#absences) absence.heard(router);
+  }
+
+  /** One that was not heard before a restart either: the same condition. */
+  resumeAbsence(event: EventOf<'master-lost'>, segment: string, vrid: number, at: Instant): void {
+    this.#absences.some((absence) => absence.resume(event, segment, vrid, at));
+  }
+}
+
 /** A configured multicast virtual router that has not been heard since the start. */
-export class Absence implements DeadlineOwner {
+class Absence implements DeadlineOwner {
   readonly ordinal: number;
   scheduledAt = Number.POSITIVE_INFINITY;
-  readonly #observer: Observer;
+  readonly #services: Services;
   readonly #configured: ConfiguredRouter;
   readonly #start: Instant;
   #condition: Condition<'master-lost'> | null = null;
   #heard = false;
 
-  constructor(observer: Observer, configured: ConfiguredRouter, start: Instant) {
-    this.#observer = observer;
+  constructor(services: Services, configured: ConfiguredRouter, start: Instant) {
+    this.#services = services;
     this.#configured = configured;
     this.#start = start;
-    this.ordinal = observer.nextOrdinal();
+    this.ordinal = services.nextOrdinal();
   }
 
   /** Not heard before a restart either: the same condition. Answers whether it is about this virtual router. */
@@ -51,9 +82,9 @@ export class Absence implements DeadlineOwner {
 
   due(now: Instant): number {
     if (this.#heard || this.#condition !== null) return Number.POSITIVE_INFINITY;
-    const segment = this.#observer.segmentNamed(this.#configured.router.segment);
+    const segment = this.#services.sights.segmentNamed(this.#configured.router.segment);
     if (segment === null) return now + SECOND; // nothing was captured there yet
-    const sight = this.#observer.sightOf(segment);
+    const sight = this.#services.sights.of(segment.capture);
     if (sight.blind) return now + SECOND;
     const due = sight.after(this.#start, NEVER_HEARD_AFTER_US);
     if (due > now) return due;
@@ -66,7 +97,7 @@ export class Absence implements DeadlineOwner {
       nothingElseHeard: sight.lastFrameAt <= this.#start,
       vips: router.vips,
     };
-    const begin = this.#observer.timeline.draft('begin', {
+    const begin = this.#services.timeline.draft('begin', {
       kind: 'master-lost',
       time: this.#start,
       severity: 'critical',
@@ -75,27 +106,27 @@ export class Absence implements DeadlineOwner {
       summary: summarize('master-lost', 'begin', details, (address) => address),
       details,
     });
-    this.#observer.timeline.publish(begin);
+    this.#services.timeline.publish(begin);
     this.#condition = { begin };
     return Number.POSITIVE_INFINITY;
   }
 }
 
 /** Speakers of a configured virtual router that are none of its nodes. */
-export class RogueSpeakers {
-  readonly #observer: Observer;
+class RogueSpeakers {
+  readonly #services: Services;
   readonly #expected: boolean;
   readonly #rogues = new Map<Speaker, Rogue>();
 
-  constructor(observer: Observer, configuration: ObserverConfiguration) {
-    this.#observer = observer;
-    this.#expected = configuration.clusters.some((cluster) => cluster.virtualRouters.length > 0);
+  constructor(services: Services) {
+    this.#services = services;
+    this.#expected = services.configuration.clusters.some((cluster) => cluster.virtualRouters.length > 0);
   }
 
   heard(router: VirtualRouter, speaker: Speaker, at: Instant): void {
     if (!this.#expected || router.identity.configured === null || speaker.runStart === null) return;
     if (this.#rogues.has(speaker) || !this.#isRogue(router, router.identity.configured, speaker)) return;
-    if (this.#observer.newSource(router.identity.segment, at) === 0) return;
+    if (this.#services.newSource(router.identity.segment, at) === 0) return;
     const condition = router.begin('rogue-speaker', speaker.runStart, {
       speaker: speaker.address,
       mac: speaker.mac,
@@ -112,11 +143,11 @@ export class RogueSpeakers {
   }
 
   #watch(router: VirtualRouter, speaker: Speaker, condition: Condition<'rogue-speaker'>): void {
-    const rogue = new Rogue(router, speaker, condition, this.#observer.nextOrdinal(), () =>
+    const rogue = new Rogue(router, speaker, condition, this.#services.nextOrdinal(), () =>
       this.#rogues.delete(speaker),
     );
     this.#rogues.set(speaker, rogue);
-    this.#observer.ensure(rogue, rogue.nextDue());
+    this.#services.ensure(rogue, rogue.nextDue());
   }
 
   /** Only where the nodes that may speak have listed addresses to compare with, in the speaker's own subnet. */
@@ -131,7 +162,7 @@ export class RogueSpeakers {
       nodes.length > 0 &&
       nodes.every((node) => node.addresses.some((address) => sameSubnet(address, speaker.address)));
     if (!comparable || nodes.some((node) => node.addresses.includes(speaker.address))) return false;
-    const name = this.#observer.nameOf(router.identity, speaker.address);
+    const name = this.#services.names.of(router.identity, speaker.address);
     return !names.includes(name);
   }
 }
@@ -169,73 +200,4 @@ class Rogue implements DeadlineOwner {
     this.#router.end(this.#condition, this.#speaker.lastAt);
     return Number.POSITIVE_INFINITY;
   }
-}
-
-/** Configured unicast virtual routers of which perhaps only claims are heard: a moved claim is their failover. */
-export class ClaimedRouters {
-  readonly #observer: Observer;
-  readonly #configured: readonly ConfiguredRouter[];
-  readonly #holderMac = new Map<ConfiguredRouter, string>();
-
-  constructor(observer: Observer, configuration: ObserverConfiguration) {
-    this.#observer = observer;
-    this.#configured = configuration.clusters.flatMap((cluster) =>
-      cluster.virtualRouters.filter((router) => router.unicast).map((router) => ({ cluster, router })),
-    );
-  }
-
-  configuredFor(segment: Segment, address: string): ConfiguredRouter | null {
-    return this.#configured.find(({ router }) => isAbout(router, segment, address)) ?? null;
-  }
-
-  /** A VIP's claim moved; `heard` are the virtual routers whose adverts tell of that VIP. */
-  moved(
-    segment: Segment,
-    address: string,
-    fromMac: string,
-    toMac: string,
-    heard: readonly VirtualRouter[],
-    at: Instant,
-  ): void {
-    if (heard.some((router) => router.exists && !router.isLost)) return;
-    const configured = this.configuredFor(segment, address);
-    if (configured === null || this.#holderMac.get(configured) === toMac) return;
-    this.#holderMac.set(configured, toMac);
-    const from = this.#observer.nodeOfMac(segment, configured, fromMac);
-    const to = this.#observer.nodeOfMac(segment, configured, toMac);
-    const details = {
-      from: from?.address ?? fromMac,
-      to: to?.address ?? toMac,
-      cause: 'claim-only' as const,
-      silenceMs: null,
-      darkMs: null,
-      fromPriority: null,
-      toPriority: null,
-      vips: configured.router.vips,
-      claimMs: null,
-      fault: false,
-    };
-    const names = new Map(
-      [from, to].flatMap((node) => (node === null ? [] : [[node.address, node.name] as const])),
-    );
-    this.#observer.timeline.publish(
-      this.#observer.timeline.draft('instant', {
-        kind: 'failover',
-        time: at,
-        severity: 'warning',
-        cluster: configured.cluster.name,
-        subject: `vr:${segment.name}/${familyOf(address)}/${configured.router.vrid}`,
-        summary: summarize('failover', 'instant', details, (known) => names.get(known) ?? known),
-        details: {
-          ...details,
-          ...(from === null ? {} : { fromNode: from.name }),
-          ...(to === null ? {} : { toNode: to.name }),
-        },
-      }),
-    );
-  }
-}
-
-function isAbout(router: ConfiguredRouter['router'], segment: Segment, address: string): boolean {
-  return router.vips.includes(address) && (router.segment === null || router.segment === segment.name);
 }

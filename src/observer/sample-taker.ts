@@ -3,7 +3,7 @@ import type { TimelineEvent } from '../events.ts';
 import type { Sample } from '../samples.ts';
 import { type Instant, msFromUs, SECOND } from '../time.ts';
 import type { DeadlineOwner } from './deadlines.ts';
-import type { RouterServices } from './services.ts';
+import type { Services } from './services.ts';
 import type { VirtualRouter } from './virtual-router.ts';
 
 const EVERY_US = 30 * SECOND;
@@ -13,13 +13,11 @@ const STATE = { lost: 0n, held: 1n, split: 3n } as const;
 export class SampleTaker implements DeadlineOwner {
   readonly ordinal: number;
   scheduledAt = Number.POSITIVE_INFINITY;
-  readonly #services: RouterServices;
-  readonly #routers: () => Iterable<VirtualRouter>;
+  readonly #services: Services;
   #samples: Sample[] = [];
 
-  constructor(services: RouterServices, routers: () => Iterable<VirtualRouter>) {
+  constructor(services: Services) {
     this.#services = services;
-    this.#routers = routers;
     this.ordinal = services.nextOrdinal();
   }
 
@@ -31,7 +29,7 @@ export class SampleTaker implements DeadlineOwner {
 
   changed(events: readonly TimelineEvent[], at: Instant): void {
     const subjects = new Set(events.map((event) => event.subject));
-    for (const router of this.#routers()) {
+    for (const router of this.#services.slots.existing()) {
       const { segment, subject } = router.identity;
       const concerned =
         subjects.has(subject) || [...router.vips].some((vip) => subjects.has(`vip:${segment.name}/${vip}`));
@@ -40,7 +38,7 @@ export class SampleTaker implements DeadlineOwner {
   }
 
   due(now: Instant): number {
-    for (const router of this.#routers()) this.#sample(router, now);
+    for (const router of this.#services.slots.existing()) this.#sample(router, now);
     return now + EVERY_US;
   }
 
@@ -50,7 +48,7 @@ export class SampleTaker implements DeadlineOwner {
     const cluster = identity.configured?.cluster.name;
     const tags = { ...(cluster === undefined ? {} : { cluster }), segment: identity.segment.name };
     const state = router.isSplit ? STATE.split : router.isLost ? STATE.lost : STATE.held;
-    const name = this.#services.nameOf(identity, master.address);
+    const name = this.#services.names.of(identity, master.address);
     let speaking = 0n;
     for (const speaker of router.speakers.values()) if (speaker.runStart !== null) speaking++;
     this.#samples.push({

@@ -1,62 +1,47 @@
-/** What a virtual router needs from the observer around it. */
-import type { DetailsOf, EventKind, Phase } from '../events.ts';
+/** What the parts of an observer share, and what a virtual router needs from whoever keeps it. */
 import type { Segment } from '../observation.ts';
 import type { Instant } from '../time.ts';
-import type { Family } from '../wire/packet.ts';
-import type { ObservedCluster, ObservedVirtualRouter, Thresholds } from './configuration.ts';
+import type { ConfiguredRouter, ObserverConfiguration } from './configuration.ts';
 import type { DeadlineOwner } from './deadlines.ts';
-import type { Telling } from './router-view.ts';
+import type { Names } from './names.ts';
 import type { Sight } from './sight.ts';
+import type { Sights } from './sights.ts';
+import type { Place, Slots } from './slots.ts';
 import type { Speaker } from './speaker.ts';
-import type { Draft, Timeline } from './timeline.ts';
+import type { Timeline } from './timeline.ts';
 import type { VirtualRouter } from './virtual-router.ts';
 
-export interface ConfiguredRouter {
-  readonly cluster: ObservedCluster;
-  readonly router: ObservedVirtualRouter;
+/** Made by the observer, one of each. */
+export interface Services {
+  readonly configuration: ObserverConfiguration;
+  readonly timeline: Timeline;
+  readonly slots: Slots;
+  readonly sights: Sights;
+  readonly names: Names;
+  /** owners of deadlines are numbered in the order of their making */
+  nextOrdinal(): number;
+  /** makes sure that an owner is asked at `at` at the latest, or now */
+  ensure(owner: DeadlineOwner, at: number): void;
+  /** how many new sources this one stands for, 0 if it must not be told */
+  newSource(segment: Segment, at: Instant): number;
 }
 
-export interface RouterIdentity {
-  readonly segment: Segment;
+export interface RouterIdentity extends Place {
   readonly sight: Sight;
-  readonly family: Family;
-  readonly vrid: number;
-  /** the destination group where it is not the standard one, else '' */
-  readonly group: string;
   /** final once the virtual router exists */
   subject: string;
   readonly configured: ConfiguredRouter | null;
 }
 
-/** Whether a virtual router that fell silent did so alone, with the whole segment, or nobody can tell before `number`. */
-export type Companions = 'alone' | 'blind' | number;
-
-export interface RouterServices {
-  readonly timeline: Timeline;
-  readonly thresholds: Thresholds;
-  nextOrdinal(): number;
-  ensure(owner: DeadlineOwner, at: number): void;
-  draft<K extends EventKind>(
-    router: VirtualRouter,
-    phase: Phase,
-    kind: K,
-    time: Instant,
-    details: DetailsOf<K>,
-    telling: Telling,
-  ): Draft<K>;
-  /** with `…Node` beside each address that the configuration names */
-  named<K extends EventKind>(identity: RouterIdentity, details: DetailsOf<K>): DetailsOf<K>;
-  /** the node's name where the configuration knows the address, else the address */
-  nameOf(identity: RouterIdentity, address: string): string;
-  /** whether `mac` is another card of the machine that `speaker` runs on */
-  sameNode(identity: RouterIdentity, speaker: Speaker, mac: string): boolean;
-  /** a priority 0 explains a silence, which is then no sign of blindness: `unexplained` false */
-  silentTogether(router: VirtualRouter, unexplained: boolean, now: Instant): Companions;
+/** Who keeps the virtual routers, and knows of the others. */
+export interface RouterKeeper {
   /** another virtual router's master advertises all of its VIPs: it is no loss, but a change, or nothing */
   goesOnElsewhere(router: VirtualRouter, now: Instant): boolean;
   /** a new speaker joined: bounds are kept by forgetting others */
   speakerMet(router: VirtualRouter, speaker: Speaker): void;
   fellSilent(router: VirtualRouter): void;
+  /** its adverts are not heard any more, and that is no loss: what its claims say counts from here on */
+  fellQuiet(router: VirtualRouter): void;
   vipLearned(router: VirtualRouter, vip: string): void;
   /** settles the subject of a virtual router that was heard for the second time */
   cameIntoExistence(router: VirtualRouter): void;

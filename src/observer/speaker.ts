@@ -5,6 +5,7 @@
 import { type Instant, MS, SECOND } from '../time.ts';
 import type { Advert, Family } from '../wire/packet.ts';
 import { addressRank } from './addresses.ts';
+import type { RecalledSpeaker } from './restoration.ts';
 import type { Rivalry } from './rivalry.ts';
 
 /** Adverts that its speakers reject can mute a master for so long, and no longer, without it being gone. */
@@ -134,6 +135,17 @@ export function newSpeaker(advert: Advert, at: Instant): Speaker {
     recently: { jitterUs: 0, missed: 0 },
     before: { jitterUs: 0, missed: 0 },
     minuteFrom: at,
+  };
+}
+
+/** One that was heard before a restart: as if it had been heard twice, last at `at`. */
+export function recalledSpeaker({ advert, settings, priorityKnown }: RecalledSpeaker, at: Instant): Speaker {
+  return {
+    ...newSpeaker(advert, at),
+    recalled: settings,
+    priorityKnown,
+    highestInRun: advert.priority,
+    adverts: 2,
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { DetailsOf, EventKind, Phase } from '../events.ts';
 
-/** Turns an address into the name a person knows it by. */
+/** Turns an address or a MAC into the name a person knows it by; gives back what nobody knows. */
 export type NameOf = (address: string) => string;
 
 type Sentences = { readonly [K in EventKind]: (d: DetailsOf<K>, name: NameOf, phase: Phase) => string };
@@ -91,15 +91,15 @@ const SENTENCES: Sentences = {
     phase === 'end'
       ? `${name(d.speaker)} no longer speaks for this virtual router`
       : `${name(d.speaker)} (${d.mac}) speaks for this virtual router, but is none of its configured nodes`,
-  'vip-moved': (d) => `now claimed by ${d.toMac} (was ${d.fromMac})`,
+  'vip-moved': (d, name) => `now claimed by ${withMac(d.toMac, name)}, before by ${name(d.fromMac)}`,
   'garp-missing': (d, name, phase) =>
     phase === 'end'
       ? `the VIP's ARP entries are no longer in doubt`
-      : `${name(d.holder)} holds the VIP, but ${d.lastClaimMac === null ? 'nobody announced it' : `${d.lastClaimMac} announced it last`}: hosts may send to the wrong node`,
+      : `${name(d.holder)} holds the VIP, but ${d.lastClaimMac === null ? 'nobody announced it' : `${withMac(d.lastClaimMac, name)} announced it last`}: hosts may send to the wrong node`,
   'ip-conflict': (d, name, phase) =>
     phase === 'end'
-      ? `${d.otherMac} no longer claims the VIP`
-      : `${d.otherMac} claims the VIP that ${name(d.holder)} (${d.holderMac}) holds`,
+      ? `${withMac(d.otherMac, name)} no longer claims the VIP`
+      : `${withMac(d.otherMac, name)} claims the VIP that ${name(d.holder)} (${d.holderMac}) holds`,
   'capture-degraded': (d, _name, phase) =>
     phase === 'end'
       ? `capture on ${d.segment} sees again after ${span(d.durationMs ?? 0)}${framesLost(d.dropped)}`
@@ -135,6 +135,12 @@ function failoverCause(d: DetailsOf<'failover'>, name: NameOf): string {
     case 'claim-only':
       return 'as its claim shows';
   }
+}
+
+/** `lb2 (02:76:77:00:00:0c)`; the MAC alone where it is nobody's. */
+function withMac(mac: string, name: NameOf): string {
+  const known = name(mac);
+  return known === mac ? mac : `${known} (${mac})`;
 }
 
 function blindness(blindMs: number | undefined): string {

@@ -99,9 +99,15 @@ export class VipWatch {
     strangers.set(mac, { mac, firstAt: event.time, lastAt: event.time, condition: resumed(event, at) });
   }
 
-  /** When `mac` last claimed `address`, null if it never did. */
-  lastClaim(address: string, mac: string): Instant | null {
-    return this.#vips.get(address)?.claims.get(mac) ?? null;
+  /** A newcomer's last claim before its first advert, where it claims first (FRR). */
+  claimBefore(newcomer: Speaker, firstAt: Instant): Instant | null {
+    const from = firstAt - Math.max(SECOND, 1.25 * newcomer.intervalUs);
+    let latest: Instant | null = null;
+    for (const vip of newcomer.advert.vips) {
+      const at = this.#vips.get(vip)?.claims.get(newcomer.mac) ?? null;
+      if (at !== null && at >= from && at <= firstAt && (latest === null || at > latest)) latest = at;
+    }
+    return latest;
   }
 
   claimed(claim: Claim, at: Instant): void {

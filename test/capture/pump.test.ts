@@ -25,6 +25,8 @@ class Machine {
   monotonicUs = 5_000 * SECOND;
   /** what the wall clock is ahead of the monotonic one */
   offsetUs = START - 5_000 * SECOND;
+  /** other work comes between this process's next reading of one clock and of the other */
+  interruptionUs = 0;
   readonly #observer = new Observer({ name: 'here' });
   readonly #ring: Waiting[] = [];
   readonly #stopped = new Set<string>();
@@ -43,7 +45,14 @@ class Machine {
         observe: (observation) => this.events.push(...this.#observer.observe(observation)),
         heardAgain: (at, segment, advert, ipId) => this.#observer.heardAgain(at, segment, advert, ipId),
       },
-      { monotonicUs: () => this.monotonicUs, wallUs: () => this.#wallMs() },
+      {
+        monotonicUs: () => this.monotonicUs,
+        wallUs: () => {
+          this.monotonicUs += this.interruptionUs;
+          this.interruptionUs = 0;
+          return this.#wallMs();
+        },
+      },
     );
     for (const capture of captures) {
       this.pump.sight(capture, { seeing: true, reason: 'started' });
@@ -347,5 +356,15 @@ describe('a clock that is set', () => {
     machine.continueMain();
     machine.run(5);
     expect(machine.kinds().filter((kind) => !kind.startsWith('capture-degraded'))).toEqual([MASTER_SEEN]);
+  });
+
+  it('is not what a process sees that was interrupted between the two clocks', () => {
+    const machine = new Machine();
+    machine.speak('10.0.0.1', 100);
+    for (let i = 0; i < 50; i++) {
+      machine.interruptionUs = 75 * MS;
+      machine.run(0.1);
+    }
+    expect(machine.told()).toEqual([expect.stringContaining(MASTER_SEEN)]);
   });
 });

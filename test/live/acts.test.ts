@@ -90,10 +90,10 @@ describeLive('the acts of the demo', () => {
     expect(incident).toContain('split-brain');
 
     tcpdump.kill('SIGINT');
-    const { node, main } = inject('live').installation;
+    const [program = '', ...words] = inject('live').installation.command;
     const configuration = join(lab.folder, 'vipwatch.yaml');
-    const replayed = await run(node, [
-      ...[main, 'replay', '--segment', 'eth0', '-c', configuration, '--format', 'jsonl'],
+    const replayed = await run(program, [
+      ...[...words, 'replay', '--segment', 'eth0', '-c', configuration, '--format', 'jsonl'],
       recording,
     ]);
     const told = (lines: readonly { kind: string; phase: string; subject: string; time: string }[]) =>

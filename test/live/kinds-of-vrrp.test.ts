@@ -68,6 +68,7 @@ describeLive('a crash and a return', { concurrent: true }, () => {
     },
   );
 
+  // Near the top, where a takeover is due a second before a master counts as lost: 30 of them take their time.
   const vrids = Array.from({ length: 30 }, (_, i) => i + 101);
   const vipOf = (vrid: number) => `10.20.30.${vrid}`;
   const instances = (priority: number) => vrids.map((vrid) => ({ vrid, vips: [vipOf(vrid)], priority }));
@@ -75,8 +76,8 @@ describeLive('a crash and a return', { concurrent: true }, () => {
     'of 30 virtual routers at once',
     {
       nodes: [
-        { name: 'lb1', keepalived: { instances: instances(150) } },
-        { name: 'lb2', keepalived: { instances: instances(100) } },
+        { name: 'lb1', keepalived: { instances: instances(254) } },
+        { name: 'lb2', keepalived: { instances: instances(250) } },
       ],
       routers: vrids.map((vrid) => ({ vrid, vips: [vipOf(vrid)] })),
     },
@@ -93,13 +94,22 @@ describeLive('a crash and a return', { concurrent: true }, () => {
         const failover = await observer.event({ kind: 'failover', subject: `vr:eth0/ipv4/${vrid}` });
         expect(failover.details).toMatchObject({ from: lb1.address, to: lb2.address, cause: 'silence' });
         expectAt(failover, await lb2.becomes('MASTER', { after: killed, instance: `VI_${vrid}` }));
+        // Thirty takeovers keep one daemon busy; who waited past the silence limit was lost, and only they were.
+        if (Number(failover.details.silenceMs) > SILENCE_LIMIT_MS) {
+          await observer.event({ kind: 'master-lost', phase: 'begin', subject: `vr:eth0/ipv4/${vrid}` });
+          await observer.event({ kind: 'master-lost', phase: 'end', subject: `vr:eth0/ipv4/${vrid}` });
+        }
       }
+      observer.allow({ kind: 'advert-gap', details: { lostBy: 'sender' } });
       await observer.watches(3_000);
       await observer.nothingElse();
       expect(observer.events.filter(({ kind }) => kind === 'failover')).toHaveLength(30);
     },
   );
 });
+
+/** VRRPv2 at one advert a second: three intervals, the largest skew, and a quarter interval for lateness. */
+const SILENCE_LIMIT_MS = 4_250;
 
 /** Where claims are all that is heard, a node may be known by its MAC alone. */
 function expectMove({ details }: ToldEvent, from: LabNode, to: LabNode): void {
@@ -131,8 +141,10 @@ async function crashAndReturn(
   expectAt(preemption, back);
 
   await observer.watches(3_000);
-  // On a busy machine a daemon may truly be late with an advert that is due every 0.1 s.
+  // On a busy machine a daemon may truly be late with an advert that is due every 0.1 s. That none was lost on the
+  // way to us is known by their numbers, but for the first few after a start.
   observer.allow({ kind: 'advert-gap', details: { lostBy: 'sender' } });
+  observer.allow({ kind: 'advert-gap', details: { lostBy: null } });
   await observer.nothingElse();
   return crash;
 }

@@ -67,12 +67,7 @@ describeLive('sight', { concurrent: true }, () => {
     expectAt(failover, taken);
     await observer.watches(6_000);
 
-    const journal = (await observer.ask(['timeline', '--format', 'jsonl'])).trim().split('\n');
     await observer.nothingElse();
-    // What was told had been written down, once.
-    const written = journal.map((text): { id: string } => JSON.parse(text));
-    expect(new Set(written.map(({ id }) => id)).size).toBe(written.length);
-    expect(written.map(({ id }) => id)).toEqual(observer.events.slice(0, written.length).map(({ id }) => id));
   });
 
   live('killed with kill -9, and started again when all is over', watched, async (stage) => {

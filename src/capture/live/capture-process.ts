@@ -6,9 +6,10 @@
  *
  * It works in rounds: read the clocks, then empty the kernel's ring, then look after the interface, then send what was
  * taken and a tick. So a tick promises that every frame stamped up to its time was sent before it, also after the
- * process was stopped for a while. A round is due every 40 ms, for waking up per frame costs ten times as much; where
- * a round took in many frames, the next follows at once. Between rounds the thread sleeps in `Atomics.wait`, and only
- * every `LOOP_MS` does the event loop run, which notices that main has gone: a turn of it costs as much as a round.
+ * process was stopped for a while. A round is due every 60 ms, for waking up costs more than what is done then, here
+ * and in main; where a round took in many frames, the next follows at once. Between rounds the thread sleeps in
+ * `Atomics.wait`, and only every `LOOP_MS` does the event loop run, which notices that main has gone: a turn of it
+ * costs as much as a round.
  *
  * It never repairs anything. When the link or the interface is lost, or the session is in doubt, it says so and exits
  * with `EXIT_AGAIN`; its successor waits for the interface and opens it afresh. It ends when main's socket closes,
@@ -22,14 +23,20 @@ import { InterfaceWatch, type Link } from './interface-watch.ts';
 import { loadPcap, type PcapBinding, PcapError, PcapSession } from './pcap-session.ts';
 import { EXIT_AGAIN, MessageWriter } from './protocol.ts';
 
-const ROUND_MS = 40;
-const LOOP_MS = 200;
+const ROUND_MS = 60;
+const LOOP_MS = 240;
 const LOOK_MS = 100;
 /** A ring that overflowed is emptied in a busy round, which counts at once; counting is dear. */
 const COUNT_MS = 1000;
 const JOIN_MS = 5000;
 /** So many frames in one round mean a flood: take in and count without a pause. */
 const BUSY_FRAMES = 256;
+/**
+ * A flood fills the ring within 160 ms: for so long after the last busy round, pauses leave most of that in hand. Main
+ * also takes in small portions for a fifth less processor time a frame.
+ */
+const FLOOD_MS = 1000;
+const FLOOD_ROUND_MS = 10;
 const BATCH_BYTES = 64 * 1024;
 const QUEUE_BYTES = 16 * 1024 * 1024;
 /** Frames that come faster than they can be passed on would keep one `drain` going for ever. */
@@ -60,6 +67,7 @@ class CaptureProcess {
   #nextCount = 0;
   #nextJoin = 0;
   #drainUntil = 0;
+  #floodUntil = 0;
   #sheds = false;
 
   constructor(interfaceName: string, socket: Socket, binding: PcapBinding, join: boolean) {
@@ -77,7 +85,9 @@ class CaptureProcess {
       const start = milliseconds();
       const busy = this.#round(start);
       if (this.#ended) return;
-      const pauseMs = busy ? 0 : Math.max(1, start + ROUND_MS - milliseconds());
+      if (busy) this.#floodUntil = start + FLOOD_MS;
+      const roundMs = start < this.#floodUntil ? FLOOD_ROUND_MS : ROUND_MS;
+      const pauseMs = busy ? 0 : Math.max(1, start + roundMs - milliseconds());
       if (this.#socket.writableLength > 0) {
         // What the socket did not take goes out in the event loop only.
         setTimeout(this.run, pauseMs);

@@ -31,7 +31,7 @@ const RING_BYTES = 16 * 1024 * 1024;
 const HEARD =
   'arp or ip proto 112 or ip proto 51 or ip6 proto 112 or ip6 proto 51' +
   ' or (icmp6 and (ip6[40] == 135 or ip6[40] == 136)) or (icmp and icmp[0] == 3 and icmp[1] == 2)';
-const FILTER = `${HEARD} or (vlan and (${HEARD} or (vlan and (${HEARD}))))`;
+export const CAPTURE_FILTER = `${HEARD} or (vlan and (${HEARD} or (vlan and (${HEARD}))))`;
 
 const LINK_TYPES: Readonly<Record<string, number>> = {
   LINKTYPE_NULL,
@@ -159,7 +159,7 @@ function open(native: NativeSession, interfaceName: string, onPacket: () => void
     // No buffer timeout: immediate mode. The warning is that the interface has no IPv4 address, which is no matter.
     native.open_live(
       interfaceName,
-      FILTER,
+      CAPTURE_FILTER,
       RING_BYTES,
       SNAP_LENGTH,
       '',

@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import {
   chmodSync,
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -19,12 +18,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expectPrivileges, isAlive } from '../../support/privileges.ts';
 import { advert, canMakeSegments, TestSegment } from './segment.ts';
 
 const root = new URL('../../..', import.meta.url).pathname;
 const STAND_IN = new URL('./stand-in-main.js', import.meta.url).pathname;
-
-const CAP_NET_RAW = 1n << 13n;
 
 describe.skipIf(!canMakeSegments())('the launcher', () => {
   /** The package as it would be installed, but with the stand-in for main. */
@@ -78,7 +76,7 @@ describe.skipIf(!canMakeSegments())('the launcher', () => {
   it('leaves CAP_NET_RAW to itself and to captures, and root to nobody, whatever happens', async () => {
     const vipwatch = start(observe());
     await vipwatch.until((said) => said.reason === 'started');
-    expectPrivileges(vipwatch);
+    vipwatch.expectPrivileges();
     for (const disturb of [
       () => flap(segment),
       () => process.kill(vipwatch.capture, 'SIGKILL'),
@@ -88,7 +86,7 @@ describe.skipIf(!canMakeSegments())('the launcher', () => {
       const before = vipwatch.said.length;
       disturb();
       await vipwatch.until((said) => said.reason === 'resumed', before);
-      expectPrivileges(vipwatch);
+      vipwatch.expectPrivileges();
     }
     await segment.inject(advert());
     await vipwatch.until((said) => said.bytes === advert().toString('hex'));
@@ -180,7 +178,7 @@ describe.skipIf(!canMakeSegments())('the launcher', () => {
       { PATH: process.env.PATH ?? '', RUNTIME_DIRECTORY: join(folder, 'daemon') },
     );
     await vipwatch.until((said) => said.reason === 'started');
-    expectPrivileges(vipwatch, 1);
+    vipwatch.expectPrivileges(1);
   });
 
   it('tells main that it may not capture where nobody gave it the privilege', async () => {
@@ -235,31 +233,6 @@ function flap(segment: TestSegment): void {
   segment.ip('link', 'set', 'va0', 'up');
 }
 
-/** Of launcher, main and capture, as it is this moment. */
-function expectPrivileges(vipwatch: Running, uid?: number): void {
-  const processes = vipwatch.processes();
-  expect(processes).toHaveLength(3);
-  for (const pid of processes) {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
-    const uids = field('Uid').split('\t').map(Number);
-    expect(uids).not.toContain(0);
-    if (uid !== undefined) expect(uids).toEqual([uid, uid, uid, uid]);
-    expect(field('Gid').split('\t')).not.toContain('0');
-    expect(field('Groups').split(' ')).not.toContain('0');
-    expect(field('NoNewPrivs')).toBe('1');
-    const sets = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'].map((name) => BigInt(`0x${field(name)}`));
-    const may = pid === vipwatch.main ? 0n : CAP_NET_RAW;
-    expect(sets).toEqual([may, may, may, may]);
-    // Main's too: to drop it would take CAP_SETPCAP, and with no-new-privileges nothing can be gained from it.
-    expect(BigInt(`0x${field('CapBnd')}`)).toBe(CAP_NET_RAW);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  return existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-}
-
 type Said = Readonly<Record<string, unknown>>;
 
 /** The command, which becomes the launcher, and what main says on its stdout. */
@@ -302,6 +275,13 @@ class Running {
     const capture = this.processes().find((pid) => pid !== this.main && pid !== this.child.pid);
     if (capture === undefined) throw new Error('there is no capture process');
     return capture;
+  }
+
+  /** Of launcher, main and capture, as it is this moment. */
+  expectPrivileges(uid?: number): void {
+    const processes = this.processes();
+    expect(processes).toHaveLength(3);
+    expectPrivileges(processes, this.main, uid);
   }
 
   /** Those that live, the launcher first. */
