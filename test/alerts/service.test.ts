@@ -166,7 +166,7 @@ it('an event that the report cannot make sense of keeps nobody from being told',
   const spoilt = event(99, { details: {} });
   service.take(store.commit(spoilt, begin(100)));
   const [told] = await email.until(1);
-  expect(told).toMatchObject({ severity: 'critical', story: null, headline: 'Split-brain.' });
+  expect(told).toMatchObject({ severity: 'critical', story: null, headline: 'Split-brain; and 1 more.' });
 });
 
 describe('receivers', () => {
