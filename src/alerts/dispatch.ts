@@ -80,7 +80,6 @@ interface ReceiverState {
   heldBack: number;
   digest: DigestLine[];
   digestAt: Instant | null;
-  digests: number;
 }
 
 type DigestLine = Omit<NotifiedAlert, 'status' | 'count'> & { count: number };
@@ -116,14 +115,17 @@ export class Dispatch {
   readonly #routers = new Map<string, string>();
   readonly #changed = new Set<string>();
   #now = 0 as Instant;
+  /** the latest event that was taken: stories go up to there */
+  #seq: number;
 
   constructor(settings: DispatchSettings, records: Iterable<DispatchRecord> = []) {
     this.#settings = settings;
     this.#rules = new Rules(settings.book);
+    this.#seq = settings.start?.seq ?? 0;
     for (const { name, value } of records) if (value !== null) this.#restore(name, JSON.parse(value));
     for (const name of settings.receivers) {
       if (this.#receivers.has(name)) continue;
-      this.#receivers.set(name, { sent: [], heldBack: 0, digest: [], digestAt: null, digests: 0 });
+      this.#receivers.set(name, { sent: [], heldBack: 0, digest: [], digestAt: null });
     }
   }
 
@@ -131,6 +133,7 @@ export class Dispatch {
   take(entry: JournalledEvent, now: Instant): void {
     this.#now = Math.max(this.#now, now) as Instant;
     const { event, seq } = entry;
+    this.#seq = Math.max(this.#seq, seq);
     this.#learnRouters(event);
     if (event.phase === 'end') {
       this.#end(event, seq);
@@ -478,7 +481,7 @@ export class Dispatch {
       alerts: notified(listed).slice(0, TOLD_ALERTS_MAX),
       heldBack: receiver.heldBack,
       about: thread.about,
-      throughSeq: thread.lastSeq,
+      throughSeq: Math.max(thread.lastSeq, this.#seq),
     };
     for (const alert of listed) {
       alert.told = isOver(alert) ? 'over' : 'firing';
