@@ -80,7 +80,6 @@ interface ReceiverState {
   heldBack: number;
   digest: DigestLine[];
   digestAt: Instant | null;
-  digests: number;
 }
 
 type DigestLine = Omit<NotifiedAlert, 'status' | 'count'> & { count: number };
@@ -96,6 +95,7 @@ const TOLD_ALERTS_MAX = 50;
 const EFFECT_WITHIN_US = 10 * SECOND;
 /** For what began before the start: time enough to learn that it is over. */
 const PAST_WAIT_US = 2 * SECOND;
+const CAUSE_KEPT_US = 60 * SECOND;
 const STORM_WAIT_US = 10 * SECOND;
 const THREAD_KEPT_US = 6 * 3_600 * SECOND;
 const SILENCE_KEPT_US = 24 * 3_600 * SECOND;
@@ -108,19 +108,24 @@ export class Dispatch {
   /** by the id of a begin, the threads that are told of it */
   readonly #threadsOf = new Map<string, Set<string>>();
   readonly #causes = new Map<string, Cause>();
+  /** the same by what they may have effects on */
+  readonly #causesOf = new Map<string, Set<Cause>>();
   readonly #receivers = new Map<string, ReceiverState>();
   readonly #silences = new Map<string, Silence>();
   readonly #routers = new Map<string, string>();
   readonly #changed = new Set<string>();
   #now = 0 as Instant;
+  /** the latest event that was taken: stories go up to there */
+  #seq: number;
 
   constructor(settings: DispatchSettings, records: Iterable<DispatchRecord> = []) {
     this.#settings = settings;
     this.#rules = new Rules(settings.book);
+    this.#seq = settings.start?.seq ?? 0;
     for (const { name, value } of records) if (value !== null) this.#restore(name, JSON.parse(value));
     for (const name of settings.receivers) {
       if (this.#receivers.has(name)) continue;
-      this.#receivers.set(name, { sent: [], heldBack: 0, digest: [], digestAt: null, digests: 0 });
+      this.#receivers.set(name, { sent: [], heldBack: 0, digest: [], digestAt: null });
     }
   }
 
@@ -128,6 +133,7 @@ export class Dispatch {
   take(entry: JournalledEvent, now: Instant): void {
     this.#now = Math.max(this.#now, now) as Instant;
     const { event, seq } = entry;
+    this.#seq = Math.max(this.#seq, seq);
     this.#learnRouters(event);
     if (event.phase === 'end') {
       this.#end(event, seq);
@@ -475,7 +481,7 @@ export class Dispatch {
       alerts: notified(listed).slice(0, TOLD_ALERTS_MAX),
       heldBack: receiver.heldBack,
       about: thread.about,
-      throughSeq: thread.lastSeq,
+      throughSeq: Math.max(thread.lastSeq, this.#seq),
     };
     for (const alert of listed) {
       alert.told = isOver(alert) ? 'over' : 'firing';
@@ -518,7 +524,7 @@ export class Dispatch {
   }
 
   #muteOf(alert: Alert): (Quiet & { readonly isEffect: boolean }) | null {
-    for (const cause of this.#causes.values()) {
+    for (const cause of this.#causesOf.get(groupOf(alert)) ?? []) {
       if (!cause.inhibits.includes(alert.kind) && !alert.inhibitedBy.includes(cause.kind)) continue;
       if (alert.open.includes(cause.id) || !isRelated(cause, alert)) continue;
       const acts = alert.lasts
@@ -534,6 +540,7 @@ export class Dispatch {
 
   /** What happened meanwhile adds to the count of what lasts, where its rule says so. */
   #count(event: TimelineEvent): void {
+    if (!this.#rules.isCounted(event.kind)) return;
     for (const [key, thread] of this.#threads) {
       for (const alert of thread.alerts) {
         if (isOver(alert) || !alert.counts.includes(event.kind) || event.time <= alert.startsAt) continue;
@@ -563,6 +570,7 @@ export class Dispatch {
     }
     // Never told: what it would have said goes with the rest.
     const storm = this.#stormOf(thread.receiver, thread.id);
+    const before = storm.thread.alerts.length;
     for (const alert of fresh) {
       if (storm.thread.alerts.some(({ fingerprint }) => fingerprint === alert.fingerprint)) continue;
       if (storm.thread.alerts.length >= STORM_ALERTS_MAX) break;
@@ -572,11 +580,11 @@ export class Dispatch {
     thread.alerts = thread.alerts.filter((alert) => !fresh.includes(alert));
     thread.isHeld = false;
     thread.nextAt = plusUs(this.#now, thread.alerts.length === 0 ? THREAD_KEPT_US : SECOND);
-    for (const [id, keys] of this.#threadsOf) {
-      if (fresh.some(({ open }) => open.includes(id))) keys.delete(key);
+    for (const id of fresh.flatMap(({ open }) => open)) this.#threadsOf.get(id)?.delete(key);
+    if (storm.thread.alerts.length > before) {
+      storm.thread.activeAt = this.#now;
+      this.#touch(storm.key, storm.thread, plusUs(this.#now, STORM_WAIT_US));
     }
-    storm.thread.activeAt = this.#now;
-    this.#touch(storm.key, storm.thread, plusUs(this.#now, STORM_WAIT_US));
     this.#changed.add(`receiver:${thread.receiver}`);
   }
 
@@ -706,7 +714,7 @@ export class Dispatch {
 
   #addCause({ event, incident }: JournalledEvent, rule: Rule): void {
     const isInstant = event.phase === 'instant';
-    this.#causes.set(event.id, {
+    this.#rememberCause({
       id: event.id,
       kind: event.kind,
       router: this.#routerOf(event.subject),
@@ -720,19 +728,34 @@ export class Dispatch {
     });
     this.#changed.add(`cause:${event.id}`);
     if (this.#causes.size <= CAUSES_MAX) return;
-    for (const id of this.#causes.keys()) {
-      this.#causes.delete(id);
-      this.#changed.add(`cause:${id}`);
+    for (const oldest of this.#causes.values()) {
+      this.#forgetCause(oldest);
       break;
     }
   }
 
+  #rememberCause(cause: Cause): void {
+    this.#causes.set(cause.id, cause);
+    const group = groupOf(cause);
+    const others = this.#causesOf.get(group);
+    if (others === undefined) this.#causesOf.set(group, new Set([cause]));
+    else others.add(cause);
+  }
+
+  #forgetCause(cause: Cause): void {
+    this.#causes.delete(cause.id);
+    this.#changed.add(`cause:${cause.id}`);
+    const group = groupOf(cause);
+    const others = this.#causesOf.get(group);
+    others?.delete(cause);
+    if (others?.size === 0) this.#causesOf.delete(group);
+  }
+
   #forget(): void {
-    for (const [id, { endKnownAt }] of this.#causes) {
+    for (const cause of this.#causes.values()) {
       // Longer than any wait: what it caused is judged by then.
-      if (endKnownAt === null || endKnownAt > this.#now - 6 * EFFECT_WITHIN_US) continue;
-      this.#causes.delete(id);
-      this.#changed.add(`cause:${id}`);
+      if (cause.endKnownAt === null || cause.endKnownAt > this.#now - CAUSE_KEPT_US) continue;
+      this.#forgetCause(cause);
     }
     for (const [key, thread] of this.#threads) {
       if (thread.isOpen || thread.alerts.some(isFresh)) continue;
@@ -836,7 +859,7 @@ export class Dispatch {
         else this.#changed.add(name);
         return;
       case 'cause':
-        this.#causes.set(rest, value as Cause);
+        this.#rememberCause(value as Cause);
         return;
       case 'silence':
         this.#silences.set(rest, value as Silence);
@@ -853,6 +876,12 @@ function isRelated(a: Related, b: Related): boolean {
   if (isOfRouter(a) && isOfRouter(b)) return a.router !== null && a.router === b.router;
   if (a.cluster !== null || b.cluster !== null) return a.cluster === b.cluster;
   return a.incident !== null && a.incident === b.incident;
+}
+
+/** What is related is of one group; not all of a group is related. */
+function groupOf({ cluster, router, subject, incident }: Related): string {
+  if (cluster !== null) return `cluster:${cluster}`;
+  return router ?? (incident === null ? subject : `#${incident}`);
 }
 
 type Related = Pick<Alert, 'subject' | 'router' | 'cluster' | 'incident'>;

@@ -9,7 +9,8 @@ import type { ReportedIncident } from '../timeline/report.ts';
 
 /**
  * `firing` opens a thread, `update` adds to it, `repeat` says that it still lasts, `resolved` closes it (only what was
- * fired is ever resolved). `digest` sums up near misses, `notice` is about vipwatch itself, `test` is asked for by hand.
+ * fired is ever resolved). What is over when it is first told, as a failover is, is one `firing` whose alerts are all
+ * resolved: nothing follows. A thread that was resolved may fire anew, with the next revision. `digest` sums up near misses, `notice` is about vipwatch itself, `test` is asked for by hand.
  */
 export type NotificationStatus = 'firing' | 'update' | 'repeat' | 'resolved' | 'digest' | 'notice' | 'test';
 

@@ -131,12 +131,14 @@ export class Rules {
   readonly book: RuleBook;
   /** kinds that inhibit, or by which something is inhibited */
   readonly #causes: ReadonlySet<string>;
+  readonly #counted: ReadonlySet<string>;
   readonly #tests: readonly ((event: Judged) => boolean)[];
 
   constructor(book: RuleBook) {
     this.book = book;
     this.#tests = book.rules.map(({ match }) => testOf(match));
     this.#causes = new Set(book.rules.flatMap(({ inhibitedBy }) => inhibitedBy));
+    this.#counted = new Set(book.rules.flatMap(({ counts }) => counts));
   }
 
   /** Null where none fits. The end of a condition is its begin's. */
@@ -147,6 +149,11 @@ export class Rules {
 
   isCause(kind: string, rule: Rule): boolean {
     return rule.inhibits.length > 0 || this.#causes.has(kind);
+  }
+
+  /** It adds to the count of others. */
+  isCounted(kind: string): boolean {
+    return this.#counted.has(kind);
   }
 }
 

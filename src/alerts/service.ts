@@ -265,7 +265,13 @@ export class AlertService {
   }
 
   async #compose(draft: Draft): Promise<Notification> {
-    return notificationOf(draft, draft.incident === null ? null : await this.#storyOf(draft, draft.incident));
+    const story = draft.incident === null ? null : await this.#storyOf(draft, draft.incident);
+    try {
+      return notificationOf(draft, story);
+    } catch {
+      // An event of it makes no sense to the report (a later version wrote it, the disk spoilt it).
+      return notificationOf(draft, null);
+    }
   }
 
   /** Without one where the journal does not answer: better a short mail than none. */

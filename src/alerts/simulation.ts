@@ -63,7 +63,7 @@ export class Simulation {
     const story = incident === null ? undefined : this.#stories.get(incident);
     if (story === undefined) return null;
     const { id, cluster, began, severity, last, quietUntil } = story.incident;
-    const entries = story.entries.filter(({ seq }) => seq <= throughSeq || seq <= this.#seq);
+    const entries = story.entries.filter(({ seq }) => seq <= throughSeq);
     const isOver = quietUntil < at && !hasOpen(entries);
     return {
       incident: { id, cluster, began, severity, ended: isOver ? last : null },

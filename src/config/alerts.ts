@@ -38,7 +38,7 @@ const email = section({
     .string({ error: SMTP })
     .refine((value) => isUrl(value, ['smtp:', 'smtps:']) && !value.includes('@'), { error: SMTP }),
   user: text('a user name').optional(),
-  password: text('a password, best as ${VARIABLE} or file:PATH').optional(),
+  password: text('a password, best from the environment or file:PATH').optional(),
   from: text('the address of the sender, such as vipwatch@example.com'),
   to: list(text('an address, such as oncall@example.com'), 'addresses').min(1, {
     error: 'at least one address',
@@ -52,7 +52,7 @@ const webhook = section({
   name: receiverName.optional(),
   url: httpUrl.optional(),
   format: z.enum(WEBHOOK_FORMATS, { error: `one of ${FORMAT}` }),
-  secret: text('a secret, best as ${VARIABLE} or file:PATH').optional(),
+  secret: text('a secret, best from the environment or file:PATH').optional(),
   template: z.unknown().optional(),
   timeout: durationMs.default(WEBHOOK_TIMEOUT_MS),
   ca: text('certificates in PEM, best as file:PATH').optional(),

@@ -111,7 +111,9 @@ afterEach(async () => {
   for (const service of services) await service.stop();
 });
 
+/** Ten seconds before `now`. */
 async function start(troubleAfterMs = 0): Promise<AlertService> {
+  now -= 10;
   const service = new AlertService({
     store,
     receivers: [email, pager],
@@ -124,6 +126,7 @@ async function start(troubleAfterMs = 0): Promise<AlertService> {
   });
   services.push(service);
   await service.resume();
+  now += 10;
   return service;
 }
 
@@ -156,6 +159,14 @@ describe('a committed event', () => {
     await expect.poll(() => store.outbox).toEqual([]);
     expect(email.got).toHaveLength(1);
   });
+});
+
+it('an event that the report cannot make sense of keeps nobody from being told', async () => {
+  const service = await start();
+  const spoilt = event(99, { details: {} });
+  service.take(store.commit(spoilt, begin(100)));
+  const [told] = await email.until(1);
+  expect(told).toMatchObject({ severity: 'critical', story: null, headline: 'Split-brain; and 1 more.' });
 });
 
 describe('receivers', () => {
