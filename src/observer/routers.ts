@@ -13,7 +13,7 @@ import { configuredFor } from './configuration.ts';
 import type { Expectations } from './expectations.ts';
 import type { MovedClaims } from './moved-claims.ts';
 import type { RouterIdentity, RouterKeeper, Services } from './services.ts';
-import { type Place, placeOf, plainSubject, type Slot } from './slots.ts';
+import { type Place, plainSubject, type Slot } from './slots.ts';
 import { graceOf, type Speaker } from './speaker.ts';
 import type { VipIndex } from './vip-index.ts';
 import { VirtualRouter } from './virtual-router.ts';
@@ -211,12 +211,15 @@ export class Routers implements RouterKeeper {
   }
 
   #make(slot: Slot, advert: Advert, at: Instant): VirtualRouter {
-    const { segment } = slot;
-    const place = placeOf(segment, advert);
+    const { segment, family, vrid, group } = slot;
+    // each named: of an object that began as a copy V8 keeps later fields apart, and every advert asks for the sight
     const identity: RouterIdentity = {
-      ...place,
+      segment,
       sight: this.#services.sights.of(segment.capture),
-      subject: plainSubject(place), // settled when it comes into existence
+      family,
+      vrid,
+      group,
+      subject: plainSubject(slot), // settled when it comes into existence
       configured: this.#configuredFor(slot, advert.vips),
     };
     const router = new VirtualRouter(identity, this.#services, this, at);

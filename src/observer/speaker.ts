@@ -140,13 +140,12 @@ export function newSpeaker(advert: Advert, at: Instant): Speaker {
 
 /** One that was heard before a restart: as if it had been heard twice, last at `at`. */
 export function recalledSpeaker({ advert, settings, priorityKnown }: RecalledSpeaker, at: Instant): Speaker {
-  return {
-    ...newSpeaker(advert, at),
-    recalled: settings,
-    priorityKnown,
-    highestInRun: advert.priority,
-    adverts: 2,
-  };
+  const speaker = newSpeaker(advert, at);
+  speaker.recalled = settings;
+  speaker.priorityKnown = priorityKnown;
+  speaker.highestInRun = advert.priority;
+  speaker.adverts = 2;
+  return speaker;
 }
 
 /** An advert came so much off the interval. */
