@@ -30,6 +30,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'src/alerts/configuration.ts',
     'src/alerts/rules.ts',
     'src/alerts/quiet.ts',
+    'src/alerts/deliver/signatures.ts',
+    'src/alerts/deliver/template.ts',
   ],
   'src/capture': ['src/time.ts', 'src/observation.ts', 'src/wire'],
   'src/sinks': ['src/time.ts', 'src/events.ts', 'src/samples.ts'],

@@ -3,16 +3,18 @@
  */
 import { MS } from '../time.ts';
 import { reportOf, sentenceCase } from '../timeline/report.ts';
-import type { Notification, NotifiedAlert, StoryMaterial } from './notification.ts';
+import type { Notification, NotifiedAlert, Settled, StoryMaterial } from './notification.ts';
 
 /** A notification as it waits to be delivered: the story is in the journal, up to `throughSeq`. */
 export type Draft = Omit<Notification, 'headline' | 'story'> & {
   readonly about: 'incident' | 'storm' | 'digest';
   readonly throughSeq: number;
+  /** recipients with whom earlier attempts are done */
+  readonly settled?: readonly Settled[];
 };
 
 export function notificationOf(draft: Draft, story: StoryMaterial | null): Notification {
-  const { about: _about, throughSeq: _throughSeq, ...rest } = draft;
+  const { about: _about, throughSeq: _throughSeq, settled: _settled, ...rest } = draft;
   return { ...rest, headline: headlineOf(draft, story), story };
 }
 

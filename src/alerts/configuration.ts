@@ -3,6 +3,7 @@
  * reads it. Holds secrets: never logged, never in an event.
  */
 import type { Instant } from '../time.ts';
+import type { WebhookTemplate } from './deliver/template.ts';
 import type { RuleBook } from './rules.ts';
 
 export interface AlertsConfiguration {
@@ -43,11 +44,16 @@ export interface WebhookConfiguration {
   readonly name: string;
   readonly url: string;
   readonly format: WebhookFormat;
-  /** `standard`: the signing key; `pagerduty`: the routing key; else a token or what the template signs with */
+  /**
+   * `standard`: the signing key (`whsec_…`), `pagerduty`: the integration (routing) key, both required;
+   * `alertmanager`: sent as `Authorization: Bearer`; `template`: what its `sign` signs with
+   */
   readonly secret: string | null;
-  /** of the format `template`, as it stands in the file; null for the others */
-  readonly template: unknown;
+  /** of the format `template`; null for the others */
+  readonly template: WebhookTemplate | null;
+  /** for one request, from the look-up of the name to the answer */
   readonly timeoutMs: number;
+  /** certificates (PEM) to trust instead of the system's */
   readonly ca: string | null;
 }
 

@@ -35,6 +35,8 @@ export interface Delivery {
 export interface OutboxOptions {
   readonly receivers: readonly Receiver[];
   readonly compose: (draft: Draft) => Promise<Notification>;
+  /** some of its recipients need no further attempt: to be kept, as it is to be tried again */
+  readonly onProgress: (draft: Draft) => void;
   /** delivered, or given up */
   readonly onSettled: (id: string) => void;
   readonly onDelivery: (delivery: Delivery) => void;
@@ -147,7 +149,7 @@ export class Outbox {
     let delivered: Delivered;
     try {
       const notification = await this.#options.compose(waiting.draft);
-      delivered = await line.receiver.deliver(notification, signal);
+      delivered = await line.receiver.deliver(notification, signal, waiting.draft.settled);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       delivered = { outcome: 'later', afterMs: null, reason };
@@ -160,6 +162,11 @@ export class Outbox {
   #judge(line: Line, { draft, since }: Waiting, delivered: Delivered): void {
     const { receiver } = line;
     if (delivered.outcome === 'later' && Date.now() - since < this.#timing.giveUpMs) {
+      if (delivered.settled !== undefined) {
+        const progressed = { ...draft, settled: delivered.settled };
+        line.queue[0] = { draft: progressed, since };
+        this.#options.onProgress(progressed);
+      }
       line.attempts++;
       line.failingSince ??= Date.now();
       if (Date.now() - line.failingSince >= this.#timing.troubleAfterMs)
@@ -178,6 +185,8 @@ export class Outbox {
     line.isBusy = false;
     line.attempts = 0;
     if (delivered.outcome === 'done') {
+      for (const refused of delivered.refused ?? [])
+        this.#options.onRemark(`${receiver.name}: an alert (${draft.id}) was not taken: ${refused}`);
       line.failingSince = null;
       if (line.isInTrouble) {
         line.isInTrouble = false;

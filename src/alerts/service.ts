@@ -26,7 +26,7 @@ export interface AlertStore {
     readonly state: readonly DispatchRecord[];
     readonly outbox: readonly { readonly id: string; readonly notification: string }[];
   }>;
-  /** One transaction; said again it changes nothing more. */
+  /** One transaction; said again it changes nothing more. What is queued under a known id takes its place. */
   keep(step: Step): Promise<void>;
   eventsAfter(seq: number, limit: number): Promise<readonly JournalledEvent[]>;
   openConditions(): Promise<readonly JournalledEvent[]>;
@@ -90,6 +90,10 @@ export class AlertService {
     this.#outbox = new Outbox({
       receivers: options.receivers,
       compose: (draft) => this.#compose(draft),
+      onProgress: (draft) => {
+        this.#queued.push(draft);
+        this.#turn();
+      },
       onSettled: (id) => {
         this.#settled.push(id);
         this.#turn();
@@ -144,7 +148,7 @@ export class AlertService {
     for (const timer of [this.#timer, this.#retry]) if (timer !== null) clearTimeout(timer);
     await this.#turning;
     await this.#outbox.stop();
-    if (this.#settled.length > 0) await this.#keep().catch(() => {});
+    if (this.#settled.length + this.#queued.length > 0) await this.#keep().catch(() => {});
   }
 
   async #resume(): Promise<void> {
@@ -192,7 +196,7 @@ export class AlertService {
     if (dispatch === null || this.#turning !== null || this.#isStopped) return;
     this.#turning = this.#step(dispatch).finally(() => {
       this.#turning = null;
-      const hasMore = this.#waiting.length + this.#settled.length > 0;
+      const hasMore = this.#waiting.length + this.#settled.length + this.#queued.length > 0;
       if (hasMore && !this.#isFailing) this.#turn();
       else this.#wakeAtDue(dispatch);
     });

@@ -7,6 +7,7 @@
  * configuration or file, or nobody to ask.
  */
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { RULE_KINDS } from '../alerts/rules.ts';
 import { isEventKind } from '../control/event-parameters.ts';
@@ -406,6 +407,31 @@ Examples:
   .action(async (options: SilenceOptions) => {
     const { alertsSilence } = await import('./alerts-silence.ts');
     await alertsSilence(options, output);
+  });
+
+alertsCommand
+  .command('test')
+  .description('send a marked test through each receiver, and say what happens at each step')
+  .option('--to <name>', 'only through this receiver')
+  .addOption(config())
+  .addHelpText(
+    'after',
+    `
+Exit status: 0 where each receiver took it, else 1.
+
+Examples:
+  vipwatch alerts test -c vipwatch.yaml
+  vipwatch alerts test -c vipwatch.yaml --to email`,
+  )
+  .action(async ({ config: file, to }: { config?: string; to?: string }) => {
+    const { configurationOf } = await import('./configuration.ts');
+    const alerts = (await configurationOf(file, output))?.alerts ?? null;
+    if (alerts === null)
+      throw new UsageError('no receiver is configured: name a vipwatch.yaml with a section alerts (-c FILE)');
+    const { deliverySettingsOf } = await import('../alerts/deliver/settings.ts');
+    const { alertsTest } = await import('./alerts-test.ts');
+    const settings = deliverySettingsOf(alerts, { host: hostname(), release: versionOfPackage() });
+    process.exitCode = await alertsTest(settings, to === undefined ? {} : { to }, output);
   });
 
 try {

@@ -6,8 +6,10 @@
  * launcher started, which sees to it that nothing stays root.
  */
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { dirname } from 'node:path';
+import { receiversFor } from '../alerts/deliver/receivers.ts';
+import { deliverySettingsOf } from '../alerts/deliver/settings.ts';
 import { App } from '../app.ts';
 import { upInterfaces } from '../capture/live/interfaces.ts';
 import { launcherLink } from '../capture/live/launcher-link.ts';
@@ -67,7 +69,7 @@ export async function observe(options: ObserveOptions, release: string, output: 
       controlPath,
       release,
       link,
-      receiversOf: () => [],
+      receiversOf: (alerts) => receiversFor(deliverySettingsOf(alerts, { host: hostname(), release })),
       onTold(entries) {
         for (const line of lines(entries)) output.line(line);
         flushOrStop(output, () => stop());

@@ -1,6 +1,6 @@
 /** The section `alerts:` of `vipwatch.yaml`: its shape, and what it means. */
-import { existsSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import {
   type AlertsConfiguration,
@@ -9,12 +9,16 @@ import {
   WEBHOOK_FORMATS,
   type WebhookConfiguration,
 } from '../alerts/configuration.ts';
+import { standardKeyFault } from '../alerts/deliver/signatures.ts';
+import { parseTemplate, TemplateError, type WebhookTemplate } from '../alerts/deliver/template.ts';
 import { WEEKDAYS } from '../alerts/quiet.ts';
 import { DEFAULT_TIMING, RULE_KINDS } from '../alerts/rules.ts';
 import { instantFromIso } from '../time.ts';
 import { DEFAULT_RULES, readRuleBook } from './alert-rules.ts';
 import { ConfigurationError, type LocatedYaml } from './located-yaml.ts';
+import type { Path } from './meaning.ts';
 import { dailyMinute, durationMs, list, section, text } from './shapes.ts';
+import { whyUnreadable } from './values.ts';
 
 const WEBHOOK_TIMEOUT_MS = 15_000;
 const HEARTBEAT_EVERY_MS = 60_000;
@@ -53,7 +57,7 @@ const webhook = section({
   url: httpUrl.optional(),
   format: z.enum(WEBHOOK_FORMATS, { error: `one of ${FORMAT}` }),
   secret: text('a secret, best from the environment or file:PATH').optional(),
-  template: z.unknown().optional(),
+  template: text('the path of a JSON file, such as alerts/templates/dingtalk.json').optional(),
   timeout: durationMs.default(WEBHOOK_TIMEOUT_MS),
   ca: text('certificates in PEM, best as file:PATH').optional(),
 });
@@ -115,7 +119,7 @@ export function alertsOf(
   folder: string,
 ): AlertsConfiguration | null {
   if (given === undefined) return null;
-  const webhooks = webhooksOf(given, yaml);
+  const webhooks = webhooksOf(given, yaml, folder);
   const mail = given.email;
   if (mail !== undefined && (mail.user === undefined) !== (mail.password === undefined)) {
     const lacks = mail.user === undefined ? 'user' : 'password';
@@ -151,10 +155,10 @@ export function alertsOf(
   };
 }
 
-function webhooksOf(given: AlertsGiven, yaml: LocatedYaml): readonly WebhookConfiguration[] {
+function webhooksOf(given: AlertsGiven, yaml: LocatedYaml, folder: string): readonly WebhookConfiguration[] {
   return (given.webhooks ?? []).map((hook, i): WebhookConfiguration => {
     const at = (key: string) => ['alerts', 'webhooks', i, key];
-    const { format, secret = null, ca = null, template = null, timeout: timeoutMs } = hook;
+    const { format, secret = null, ca = null, timeout: timeoutMs } = hook;
     const url = hook.url ?? (format === 'pagerduty' ? PAGERDUTY_URL : null);
     if (url === null) yaml.report(at('url'), 'missing', `expected ${HTTP}`);
     if (secret === null && (format === 'standard' || format === 'pagerduty'))
@@ -165,12 +169,17 @@ function webhooksOf(given: AlertsGiven, yaml: LocatedYaml): readonly WebhookConf
           ? 'expected the key that signs (whsec_…)'
           : 'expected the integration (routing) key',
       );
-    if ((template === null) === (format === 'template'))
+    const keyFault = format === 'standard' && secret !== null ? standardKeyFault(secret) : null;
+    if (keyFault !== null)
+      yaml.report(at('secret'), keyFault, 'expected whsec_ and 24 to 64 bytes in base64');
+    if ((hook.template === undefined) === (format === 'template'))
       yaml.report(
         at('template'),
-        template === null ? 'missing' : `stands beside format ${format}`,
+        hook.template === undefined ? 'missing' : `stands beside format ${format}`,
         'the format template needs one, the others have their own',
       );
+    const template =
+      hook.template === undefined ? null : templateOf(hook.template, at('template'), yaml, folder);
     return { name: hook.name ?? format, url: url ?? '', format, secret, template, timeoutMs, ca };
   });
 }
@@ -181,11 +190,7 @@ function rulesOf(
   folder: string,
   receivers: readonly string[],
 ): AlertsConfiguration['rules'] {
-  const files = (typeof rules === 'string' ? [rules] : rules).map((path) => {
-    const own = resolve(folder, path);
-    // What the documents show as an example is the file that comes with vipwatch.
-    return path === `alerts/${basename(DEFAULT_RULES)}` && !existsSync(own) ? DEFAULT_RULES : own;
-  });
+  const files = (typeof rules === 'string' ? [rules] : rules).map((path) => ownOrShipped(path, folder));
   try {
     return readRuleBook(files, receivers);
   } catch (error) {
@@ -193,6 +198,32 @@ function rulesOf(
     yaml.include(error);
     return { rules: [], timing: DEFAULT_TIMING };
   }
+}
+
+function templateOf(path: string, at: Path, yaml: LocatedYaml, folder: string): WebhookTemplate | null {
+  const file = ownOrShipped(path, folder);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    yaml.report(at, `${file}: ${whyUnreadable(error)}`, 'expected the path of a JSON file');
+    return null;
+  }
+  try {
+    return parseTemplate(text);
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    for (const mistake of error.message.split('\n'))
+      yaml.report(at, `${file}: ${mistake}`, 'docs/alert-receivers.md says what a template is');
+    return null;
+  }
+}
+
+/** What the documents show as examples, `alerts/default.yaml` and the like, comes with vipwatch. */
+function ownOrShipped(path: string, folder: string): string {
+  const own = resolve(folder, path);
+  const shipped = resolve(dirname(DEFAULT_RULES), '..', path);
+  return path.startsWith('alerts/') && !existsSync(own) && existsSync(shipped) ? shipped : own;
 }
 
 type WindowGiven = z.infer<typeof maintenance>;

@@ -27,6 +27,7 @@ export interface Queued {
 export interface AlertsStep {
   readonly cursor: number;
   readonly state: readonly NamedText[];
+  /** in the place of what has the same id already */
   readonly queued: readonly Queued[];
   /** ids of what is delivered, or never will be */
   readonly settled: readonly string[];
@@ -46,7 +47,10 @@ export class AlertTables {
     this.#db = db;
     this.#setState = db.prepare('INSERT OR REPLACE INTO alert_state VALUES (?, ?)');
     this.#deleteState = db.prepare('DELETE FROM alert_state WHERE name = ?');
-    this.#queue = db.prepare('INSERT OR IGNORE INTO alert_outbox (id, notification) VALUES (?, ?)');
+    this.#queue = db.prepare(
+      `INSERT INTO alert_outbox (id, notification) VALUES (?, ?)
+       ON CONFLICT (id) DO UPDATE SET notification = excluded.notification`,
+    );
     this.#settle = db.prepare('DELETE FROM alert_outbox WHERE id = ?');
     this.#advance = db.prepare(
       `INSERT INTO cursors VALUES (?, 'events', ?) ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)`,

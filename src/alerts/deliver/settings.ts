@@ -1,5 +1,16 @@
-/** What the receivers need to know: plain data that the configuration is mapped to. Holds secrets: never printed. */
-import type { WebhookTemplate } from './template.ts';
+/** What the receivers need to know, out of the configuration and beside it. Holds secrets: never printed. */
+import type { AlertsConfiguration, EmailConfiguration, WebhookConfiguration } from '../configuration.ts';
+
+export function deliverySettingsOf(
+  { email, webhooks, dashboard, timeZone }: AlertsConfiguration,
+  { host, release }: { readonly host: string; readonly release: string },
+): DeliverySettings {
+  return {
+    email: email === null ? null : { ...email, timeouts: EMAIL_TIMEOUTS },
+    webhooks,
+    context: { host, release, dashboardUrl: dashboard, timeZone },
+  };
+}
 
 export interface DeliverySettings {
   readonly email: EmailSettings | null;
@@ -19,20 +30,7 @@ export interface DeliveryContext {
   readonly timeZone: string | null;
 }
 
-export interface EmailSettings {
-  readonly name: string;
-  /** `smtp://HOST[:PORT]` (STARTTLS, port 587) or `smtps://HOST[:PORT]` (TLS from the start, port 465) */
-  readonly smtp: string;
-  /** both or none */
-  readonly user: string | null;
-  readonly password: string | null;
-  /** an address, or `Name <address>` */
-  readonly from: string;
-  readonly to: readonly string[];
-  /** accept a server without TLS, or with a certificate that cannot be verified */
-  readonly allowInsecure: boolean;
-  /** certificates (PEM) to trust instead of the system's */
-  readonly ca: string | null;
+export interface EmailSettings extends EmailConfiguration {
   readonly timeouts: EmailTimeouts;
 }
 
@@ -52,32 +50,4 @@ export const EMAIL_TIMEOUTS: EmailTimeouts = {
   totalMs: 90_000,
 };
 
-export type WebhookFormat = 'alertmanager' | 'standard' | 'slack' | 'pagerduty' | 'template';
-export const WEBHOOK_FORMATS: readonly WebhookFormat[] = [
-  'alertmanager',
-  'standard',
-  'slack',
-  'pagerduty',
-  'template',
-];
-
-export interface WebhookSettings {
-  readonly name: string;
-  readonly url: string;
-  readonly format: WebhookFormat;
-  /**
-   * `standard`: the signing key (`whsec_…`), `pagerduty`: the integration (routing) key, both required;
-   * `alertmanager`: sent as `Authorization: Bearer`; `template`: what its `sign` signs with
-   */
-  readonly secret: string | null;
-  /** of the format `template`, null otherwise */
-  readonly template: WebhookTemplate | null;
-  /** for one request, from the look-up of the name to the answer */
-  readonly timeoutMs: number;
-  /** certificates (PEM) to trust instead of the system's */
-  readonly ca: string | null;
-}
-
-export const WEBHOOK_TIMEOUT_MS = 15_000;
-/** Where PagerDuty takes events; accounts in the EU have `events.eu.pagerduty.com`. */
-export const PAGERDUTY_URL = 'https://events.pagerduty.com/v2/enqueue';
+export type WebhookSettings = WebhookConfiguration;
