@@ -3,13 +3,14 @@
  *
  * Missed adverts are counted by the observer from the speakers' IPv4 identifications (`missed` of the `vrrp` samples
  * in its journal); the sender counts without a hole. The last takeover comes after the flood, so that the sample
- * made then holds all that was missed in it.
+ * made then holds all that was missed in it. Limit: of a new master's first adverts the observer does not know yet that
+ * they are counted, so a hole right there shows only in the frames dropped.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JournalReader } from '../../src/journal/journal-reader.ts';
 import { FLOODS, startFlood } from '../../test/support/flood.ts';
 import type { Figures } from './figures.ts';
-import { treeOf } from './processes.ts';
+import { type Running, treeOf } from './processes.ts';
 import type { Plan } from './speakers.ts';
 import { compareWith } from './truth.ts';
 import { WatchedSegment } from './watched-segment.ts';
@@ -34,10 +35,10 @@ export async function floods(seconds: number, figures: Figures): Promise<void> {
       };
       const sender = await segment.send(plan);
       await sleep(BEFORE_FLOOD_S * 1_000);
-      const before = cpuS(segment);
+      const before = treeOf(segment.pid);
       const flooding = await startFlood(segment.lab, flood, seconds);
       const sent = await flooding.sent;
-      const cost = cpuS(segment) - before;
+      const after = treeOf(segment.pid);
       const { adverts, lateMs } = await sender.all;
       await sleep(AFTER_ALL_MS);
       const { captures } = await segment.status();
@@ -60,7 +61,11 @@ export async function floods(seconds: number, figures: Figures): Promise<void> {
       for (const { received, dropped } of captures) {
         figures.figure('frames captured, dropped', `${received.toLocaleString('en')}, ${dropped}`);
       }
+      const cost = sum(after, 'cpuS') - sum(before, 'cpuS');
       figures.figure('processor time for a frame, all processes', `${((cost / sent) * 1e6).toFixed(1)} µs`);
+      // Where main gets too little of the machine to keep up, frames are dropped, whoever took it.
+      const waited = sum(after.filter(isMain), 'waitedS') - sum(before.filter(isMain), 'waitedS');
+      figures.figure('main waited for a processor', `${((100 * waited) / seconds).toFixed(0)} % of the time`);
       figures.figure('the sender was late by, at the most', `${lateMs.toFixed(0)} ms`);
     } finally {
       await segment.destroy();
@@ -70,8 +75,12 @@ export async function floods(seconds: number, figures: Figures): Promise<void> {
 
 const SUBJECT = `vr:eth0/ipv4/${VRID}`;
 
-function cpuS({ pid }: WatchedSegment): number {
-  return treeOf(pid).reduce((sum, running) => sum + running.cpuS, 0);
+function isMain({ name }: Running): boolean {
+  return name === 'main';
+}
+
+function sum(processes: readonly Running[], what: 'cpuS' | 'waitedS'): number {
+  return processes.reduce((total, each) => total + each[what], 0);
 }
 
 function missedIn(journalPath: string): number {

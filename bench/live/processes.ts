@@ -7,6 +7,8 @@ export interface Running {
   readonly name: string;
   /** user and system, all threads, since it began */
   readonly cpuS: number;
+  /** its first thread, ready to run and without a processor: other programs had them */
+  readonly waitedS: number;
   /** proportional set size: memory shared with others is divided among them */
   readonly pssMb: number;
 }
@@ -49,12 +51,14 @@ function running(pid: number): Running | null {
   const stat = read(`/proc/${pid}/stat`);
   const memory = read(`/proc/${pid}/smaps_rollup`);
   const command = read(`/proc/${pid}/cmdline`);
-  if (stat === null || memory === null || command === null) return null; // it has just ended
+  const schedule = read(`/proc/${pid}/schedstat`);
+  if (stat === null || memory === null || command === null || schedule === null) return null; // it has just ended
   const fields = fieldsOf(stat);
   return {
     pid,
     name: nameOf(command),
     cpuS: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    waitedS: Number(schedule.split(' ')[1]) / 1e9,
     pssMb: (Number(/^Pss:\s+(\d+) kB/m.exec(memory)?.[1]) * 1_024) / 1e6,
   };
 }

@@ -34,9 +34,11 @@ export class AdvertGaps {
   /** The undisputed master spoke again. */
   heard(master: Speaker, previously: Previously, at: Instant): void {
     const gapUs = at - previously.at;
-    if (gapUs < 1.75 * previously.intervalUs || this.#router.sight.blindUs(previously.at, at) > 0) return;
+    if (gapUs < 1.75 * previously.intervalUs) return;
     const missed = missedAdverts(previously, master.ipId, gapUs);
+    // Known to be missing, also where we were blind meanwhile; news only where we were not.
     if (missed !== null) noteMissed(master, at, missed);
+    if (this.#router.sight.blindUs(previously.at, at) > 0) return;
     if (at - this.#toldAt < ONE_A_US) {
       this.#suppressed++;
       return;
