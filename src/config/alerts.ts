@@ -179,7 +179,9 @@ function webhooksOf(given: AlertsGiven, yaml: LocatedYaml, folder: string): read
         'the format template needs one, the others have their own',
       );
     const template =
-      hook.template === undefined ? null : templateOf(hook.template, at('template'), yaml, folder);
+      format === 'template' && hook.template !== undefined
+        ? templateOf(hook.template, at('template'), yaml, folder)
+        : null;
     return { name: hook.name ?? format, url: url ?? '', format, secret, template, timeoutMs, ca };
   });
 }

@@ -1,7 +1,7 @@
 /** Alerts as they live, with a journal and receivers of memory: durable first, in order, one never waiting for another. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DispatchRecord } from '../../src/alerts/dispatch.ts';
-import type { Delivered, Notification, Receiver } from '../../src/alerts/notification.ts';
+import type { Delivered, Notification, Receiver, Settled } from '../../src/alerts/notification.ts';
 import type { Delivery } from '../../src/alerts/outbox.ts';
 import { AlertService, type AlertStore, type Step } from '../../src/alerts/service.ts';
 import { readRuleBook } from '../../src/config/alert-rules.ts';
@@ -39,7 +39,11 @@ class MemoryStore implements AlertStore {
     for (const record of step.state)
       if (record.value === null) this.state.delete(record.name);
       else this.state.set(record.name, record);
-    this.outbox.push(...step.queued);
+    for (const each of step.queued) {
+      const known = this.outbox.findIndex(({ id }) => id === each.id);
+      if (known === -1) this.outbox.push(each);
+      else this.outbox[known] = each;
+    }
     this.outbox = this.outbox.filter(({ id }) => !step.settled.includes(id));
   }
   async eventsAfter(seq: number, limit: number) {
@@ -62,14 +66,21 @@ class MemoryStore implements AlertStore {
 class FakeReceiver implements Receiver {
   readonly name: string;
   readonly got: Notification[] = [];
+  /** what each attempt was told of those before it */
+  readonly settled: (readonly Settled[] | undefined)[] = [];
   answer: (notification: Notification, signal: AbortSignal) => Delivered | Promise<Delivered> = () => DONE;
   #wake = () => {};
 
   constructor(name: string) {
     this.name = name;
   }
-  async deliver(notification: Notification, signal: AbortSignal): Promise<Delivered> {
+  async deliver(
+    notification: Notification,
+    signal: AbortSignal,
+    settled?: readonly Settled[],
+  ): Promise<Delivered> {
     this.got.push(notification);
+    this.settled.push(settled);
     this.#wake();
     return this.answer(notification, signal);
   }
@@ -179,6 +190,24 @@ describe('receivers', () => {
     service.take(store.commit(begin(100, { subject: 'vr:eth0/ipv4/52' })));
     await pager.until(2);
     expect(email.got).toHaveLength(1);
+  });
+
+  it('are told with whom earlier attempts were done, also after a restart', async () => {
+    const service = await start();
+    const settled = [{ recipient: 'ann@example.com', refused: null }];
+    email.answer = () => ({ outcome: 'later', afterMs: null, reason: '451 for bob', settled });
+    service.take(store.commit(begin(100)));
+    await email.until(2);
+    expect(email.settled.slice(0, 2)).toEqual([undefined, settled]);
+    await expect.poll(() => store.outbox.map(({ notification }) => notification).join()).toContain('ann@');
+    await service.stop();
+    const before = email.got.length;
+    email.answer = () => DONE;
+    await start();
+    const told = await email.until(before + 1);
+    expect(email.settled[before]).toEqual(settled);
+    expect(told[before]?.id).toBe(told[0]?.id);
+    expect(told[before]).not.toHaveProperty('settled');
   });
 
   it('are tried again with the same id, in order, and what was overtaken is left out', async () => {

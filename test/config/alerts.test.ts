@@ -59,6 +59,24 @@ alerts:
   expect(problems(text, { TOKEN: 'x' }).join('\n')).toMatch(/the variable .{2}HOOK_SECRET. is not set/);
 });
 
+it('reads templates, those that come with vipwatch and your own', () => {
+  const hook = (template: string) => `
+alerts:
+  webhooks: [{url: "https://hooks.example.com/x", format: template, template: ${template}}]
+`;
+  expect(read(hook('alerts/templates/dingtalk.json'))?.webhooks[0]?.template).toMatchObject({
+    sign: 'dingtalk',
+  });
+  writeFileSync(join(folder, 'mine.json'), '{"body": {"text": "{{headline}}"}}');
+  expect(read(hook('mine.json'))?.webhooks[0]?.template?.body).toEqual({ text: '{{headline}}' });
+  writeFileSync(join(folder, 'wrong.json'), '{"body": "{{no.such.thing}}", "sgin": "feishu"}');
+  expect(problems(hook('wrong.json')).map((line) => line.split(': ').slice(0, 2).join(': '))).toEqual([
+    'vipwatch.yaml:3: alerts.webhooks[0].template',
+    'vipwatch.yaml:3: alerts.webhooks[0].template',
+  ]);
+  expect(problems(hook('missing.json')).join()).toContain('missing.json: no such file');
+});
+
 it('tells all mistakes at once, those of the rules it names included, and no secret', () => {
   writeFileSync(join(folder, 'mine.yaml'), 'rules:\n  - {name: a, kind: failover, to: nobody}\n');
   const wrong = problems(
@@ -66,7 +84,7 @@ it('tells all mistakes at once, those of the rules it names included, and no sec
 alerts:
   rules: mine.yaml
   email: {smtp: "smtp://u:p@mail", from: a@example.com, to: [], user: ann}
-  webhooks: [{url: "ftp://\${TOKEN}", format: standard}, {format: slack, url: "http://a.example", template: {}}]
+  webhooks: [{url: "ftp://\${TOKEN}", format: standard}, {format: slack, url: "http://a.example", template: x.json}]
   heartbeat: {url: x, every: 1}
   maintenance: [{name: a, at: "25:00", for: 1h}]
 `,
@@ -86,7 +104,7 @@ alerts:
 alerts:
   rules: mine.yaml
   email: {smtp: "smtp://mail", from: a@example.com, to: [b@example.com], user: ann}
-  webhooks: [{url: "http://a.example", format: standard}, {format: slack, url: "http://a.example", template: {}}]
+  webhooks: [{url: "http://a.example", format: standard}, {format: slack, url: "http://a.example", template: x.json}]
   maintenance: [{name: a, at: "22:00"}, {name: b, from: 2026-11-20T22:00:00Z, until: 2026-11-20T21:00:00Z}]
 `),
   ).toEqual([
