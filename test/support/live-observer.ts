@@ -24,6 +24,8 @@ export interface Watching {
   }[];
   /** `eth0` */
   readonly interface?: string;
+  /** more lines of its configuration */
+  readonly configuration?: readonly string[];
 }
 
 /** A line of `--format jsonl`. */
@@ -259,7 +261,7 @@ export function addressesOf(node: LabNode): readonly string[] {
 
 const SOCKET = join('run', 'control.sock');
 
-function writeConfiguration(lab: Lab, { routers }: Watching): string {
+function writeConfiguration(lab: Lab, { routers, configuration = [] }: Watching): string {
   const list = (values: readonly string[]) => `[${values.map((value) => JSON.stringify(value)).join(', ')}]`;
   const names = list(lab.nodes.map(({ name }) => name));
   const file = join(lab.folder, 'vipwatch.yaml');
@@ -274,6 +276,7 @@ function writeConfiguration(lab: Lab, { routers }: Watching): string {
     ),
     `journal: {path: ${join(lab.writableFolder('state'), 'journal.db')}}`,
     `control: {path: ${join(lab.folder, SOCKET)}}`,
+    ...configuration,
   ];
   lab.writableFolder('run');
   writeFileSync(file, `${lines.join('\n')}\n`);
