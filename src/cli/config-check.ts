@@ -15,7 +15,7 @@ export async function configCheck(file: string, output: Output): Promise<void> {
 }
 
 function* understood(configuration: Configuration): Generator<string> {
-  const { observer, capture, journal, control } = configuration;
+  const { observer, capture, journal, control, alerts } = configuration;
   for (const { name, nodes, virtualRouters } of observer.clusters) {
     yield `cluster ${name}: ${plural(nodes.length, 'node')}, ${plural(virtualRouters.length, 'virtual router')}`;
     for (const node of nodes) yield `  node ${node.name}: ${node.addresses.join(', ')}`;
@@ -33,5 +33,15 @@ function* understood(configuration: Configuration): Generator<string> {
   yield `journal at ${place}${journal.path === null ? ', or the next place where it may write' : ''}: events for ${duration(journal.retentionMs)}, samples for ${duration(journal.samplesMs)}`;
   const [socket] = socketPaths(control.path, process.env);
   yield `control socket at ${socket}${control.path === null ? ', or the next place where it may' : ''}`;
+  if (alerts === null) {
+    yield 'alerts: nobody is told of anything';
+  } else {
+    const { email, webhooks, heartbeat } = alerts;
+    const told = [
+      ...(email === null ? [] : [`${email.name}: mail to ${email.to.join(', ')}`]),
+      ...webhooks.map(({ name, format }) => `${name}: ${format}`),
+    ];
+    yield `alerts: ${told.length === 0 ? 'no receiver' : told.join('; ')}${heartbeat === null ? '' : `; a heartbeat every ${duration(heartbeat.everyMs)}`}`;
+  }
   yield 'The configuration is valid.';
 }
