@@ -31,7 +31,10 @@ export interface AlertKillResult {
   readonly doubled: readonly string[];
 }
 
-/** Commits split-brains of ever new virtual routers and tells them, until it is killed; `drain`: until all is told. */
+/**
+ * Commits split-brains of ever new virtual routers and tells them, until it is killed. `drain`: until nothing waits, neither
+ * to be sent nor to be decided (what a kill interrupted is told after a moment in which its end might become known).
+ */
 const TELLER = `
 const [dist, path, round, what] = process.argv.slice(1);
 const { writeSync } = await import('node:fs');
@@ -76,10 +79,13 @@ journal.onCommitted((events, isDurable) => {
 await service.resume();
 let count = 0;
 if (what === 'drain') {
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    if ((await journal.alertsKept()).outbox.length === 0) break;
-  }
+  const waits = async () => {
+    const { outbox, state } = await journal.alertsKept();
+    const threads = state.filter(({ name }) => name.startsWith('thread:')).map(({ value }) => JSON.parse(value));
+    return outbox.length > 0 || threads.some(({ alerts }) => alerts.some(({ told }) => told === 'no'));
+  };
+  const until = Date.now() + 30_000;
+  while ((await waits()) && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 200));
   say('drained');
   process.exit(0);
 }

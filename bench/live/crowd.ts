@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CAPTURE_FILTER } from '../../src/capture/live/pcap-session.ts';
 import { Random } from '../../test/support/random.ts';
-import { type Figures, quantile } from './figures.ts';
+import { type Figures, quantile } from '../figures.ts';
 import { pssAloneMb, type Running, treeOf } from './processes.ts';
 import type { Sent } from './sender.ts';
 import { type Act, INTERVAL_MS, type Plan } from './speakers.ts';

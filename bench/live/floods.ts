@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JournalReader } from '../../src/journal/journal-reader.ts';
 import { FLOODS, startFlood } from '../../test/support/flood.ts';
-import type { Figures } from './figures.ts';
+import type { Figures } from '../figures.ts';
 import { type Running, treeOf } from './processes.ts';
 import type { Plan } from './speakers.ts';
 import { compareWith } from './truth.ts';

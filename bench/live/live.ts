@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Lab } from '../../src/demo/lab.ts';
 import { Random } from '../../test/support/random.ts';
+import { Figures } from '../figures.ts';
 import { killWhileAppending } from '../journal-kill.ts';
 import { crowd } from './crowd.ts';
-import { Figures } from './figures.ts';
 import { floods } from './floods.ts';
 
 const FULL = {
