@@ -73,6 +73,9 @@ export class App {
   #control: ControlServer | null = null;
   #alerts: AlertService | null = null;
   #heartbeat: Heartbeat | null = null;
+  /** settled once every alert service that was replaced has noted what it knows */
+  #retired: Promise<unknown> = Promise.resolve();
+  #reloading: Promise<void> = Promise.resolve();
   #beat: NodeJS.Timeout | null = null;
   /** the latest knowledge told: a clock that is set back changes nothing about its order */
   #detectedAt = 0;
@@ -170,14 +173,20 @@ export class App {
 
   /**
    * From then on the observer knows what the new configuration says, and all that the journal says, as after a
-   * restart; only that nothing was missed. What it takes in of captures and journal needs a restart.
+   * restart; only that nothing was missed. What it takes in of captures and journal needs a restart. One reload waits
+   * for the other. Rejects where the journal cannot be read.
    */
-  async reload(configuration: Configuration): Promise<void> {
+  reload(configuration: Configuration): Promise<void> {
+    const reloaded = this.#reloading.then(() => this.#reload(configuration));
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(configuration: Configuration): Promise<void> {
     const until = Date.now() + RELOAD_WITHIN_MS;
     while (this.#untold > 0 && Date.now() < until) await new Promise((resolve) => setImmediate(resolve));
     if (this.#stopping !== null) return;
     this.#observer = this.#observerFor(configuration, this.#pump.now);
-    await this.#stopAlerts();
     await this.#startAlerts(configuration);
   }
 
@@ -229,7 +238,8 @@ export class App {
       const at = this.#pump.now;
       this.#observe({ kind: 'run', at, phase: 'stopped', release, previous: 'none', previousUntil: null });
     }
-    await this.#stopAlerts();
+    this.#retireAlerts();
+    await this.#retired;
     await this.#journal.stop(this.#pump.wallOf(this.#pump.now));
     await this.#control?.close();
   }
@@ -259,9 +269,12 @@ export class App {
 
   // ---- Alerts: the journal's events go in, what cannot be told comes back as an observation.
 
+  /** In place of those that there are. The new service takes events at once, and judges when the old one has ended. */
   async #startAlerts({ alerts, observer }: Configuration): Promise<void> {
-    if (alerts === null) return;
     const { receiversOf, onRemark } = this.#options;
+    const receivers = alerts === null ? [] : receiversOf(alerts);
+    this.#retireAlerts();
+    if (alerts === null) return;
     const journal = this.#journal;
     const store: AlertStore = {
       kept: () => journal.alertsKept(),
@@ -270,9 +283,9 @@ export class App {
       openConditions: () => journal.openConditions(),
       excerpt: (asked) => journal.excerpt(asked),
     };
-    this.#alerts = new AlertService({
+    const service = new AlertService({
       store,
-      receivers: receiversOf(alerts),
+      receivers,
       settings: {
         book: alerts.rules,
         mutesForeign: observer.clusters.length > 0 && !alerts.foreign,
@@ -285,17 +298,19 @@ export class App {
       },
       onRemark,
     });
-    await this.#alerts.resume();
-    if (alerts.heartbeat !== null)
+    this.#alerts = service;
+    await this.#retired;
+    if (this.#alerts !== service) return;
+    await service.resume();
+    if (this.#alerts === service && alerts.heartbeat !== null)
       this.#heartbeat = new Heartbeat(alerts.heartbeat, () => this.#isHealthy(), onRemark);
   }
 
-  async #stopAlerts(): Promise<void> {
-    const alerts = this.#alerts;
+  #retireAlerts(): void {
     this.#heartbeat?.stop();
     this.#heartbeat = null;
+    this.#retired = Promise.all([this.#retired, this.#alerts?.stop()]);
     this.#alerts = null;
-    await alerts?.stop();
   }
 
   #isHealthy(): boolean {

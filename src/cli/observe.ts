@@ -110,7 +110,7 @@ export async function observe(options: ObserveOptions, release: string, output: 
   process.exit(0);
 }
 
-/** A configuration that is wrong changes nothing, and is said. */
+/** A configuration that is wrong changes nothing. Whatever fails is said: a reload is no reason to stop watching. */
 async function reload(app: App, file: string | undefined, output: Output): Promise<void> {
   if (file === undefined) {
     output.remark('nothing to reload: it runs without a configuration file');
@@ -120,8 +120,11 @@ async function reload(app: App, file: string | undefined, output: Output): Promi
     await app.reload((await configurationOf(file, output)) ?? NO_CONFIGURATION);
     output.remark(`${file} has been read again`);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    output.remark(`${error.message}\nthe configuration that was read before stays in use`);
+    output.remark(
+      error instanceof UsageError
+        ? `${error.message}\nthe configuration that was read before stays in use`
+        : `${file} could not be taken over: ${error instanceof Error ? error.message : String(error)}; reload once more (SIGHUP) when that is mended, as nobody may be told of anything until then`,
+    );
   }
 }
 

@@ -98,7 +98,7 @@ export function accountOf(notification: Notification, context: DeliveryContext):
     severity,
     tone: status === 'resolved' || status === 'test' ? 'good' : severity,
     cluster,
-    headline: report === null ? notification.headline : report.headline,
+    headline: notification.headline,
     facts: report === null ? [] : factsOf(report, notification, clock),
     holdings: report === null ? [] : namedHoldings(report, notification, clock),
     checks: checksOf(report, notification.alerts),

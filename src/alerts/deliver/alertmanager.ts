@@ -32,19 +32,26 @@ export interface AlertmanagerAlert {
   readonly fingerprint: string;
 }
 
-/** A test is fired and resolved at once, so that nothing stays behind at the receiver. */
+/**
+ * None for a digest, which is about nothing that lasts. A test, a notice, and what is over when it is first told are
+ * fired and resolved at once: nothing follows that would close them.
+ */
 export function alertmanagerPayloads(
   notification: Notification,
   context: DeliveryContext,
 ): readonly AlertmanagerPayload[] {
+  const { status, at } = notification;
+  if (status === 'digest') return [];
   const payload = alertmanagerPayload(notification, context);
-  return notification.status === 'test' ? [payload, resolved(payload, notification.at)] : [payload];
+  if (status === 'resolved') return [payload];
+  if (payload.status === 'resolved') return [fired(payload), payload];
+  return status === 'test' || status === 'notice' ? [payload, resolved(payload, at)] : [payload];
 }
 
 function alertmanagerPayload(notification: Notification, context: DeliveryContext): AlertmanagerPayload {
   const told = notification.alerts.length === 0 ? [standIn(notification)] : notification.alerts;
   const alerts = told.slice(0, ALERTS_MAX).map((alert) => alertOf(alert, notification, context));
-  const groupLabels = groupOf(notification);
+  const groupLabels = groupOf(notification, context);
   const firing = notification.status !== 'resolved' && alerts.some((alert) => alert.status === 'firing');
   return {
     version: '4',
@@ -62,11 +69,13 @@ function alertmanagerPayload(notification: Notification, context: DeliveryContex
   };
 }
 
-/** One incident is one group; what is no incident is a group of its own. */
-function groupOf({ cluster, incident, thread }: Notification): Texts {
+/** One incident is one group. Other hosts count their incidents too, from 1. */
+function groupOf({ cluster, incident, thread }: Notification, { host }: DeliveryContext): Texts {
   return {
     ...(cluster === null ? {} : { cluster }),
-    ...(incident === null ? { thread } : { incident: String(incident) }),
+    ...(incident === null ? {} : { incident: String(incident) }),
+    instance: host,
+    thread,
   };
 }
 
@@ -80,8 +89,7 @@ function alertOf(
     status: alert.status,
     labels: {
       alertname: alert.kind,
-      ...groupOf(notification),
-      instance: context.host,
+      ...groupOf(notification, context),
       job: 'vipwatch',
       rule: alert.rule,
       severity: alert.severity,
@@ -117,6 +125,11 @@ function standIn({ status, severity, headline, at, thread }: Notification): Noti
     count: 1,
     fingerprint: thread,
   };
+}
+
+function fired(payload: AlertmanagerPayload): AlertmanagerPayload {
+  const alerts = payload.alerts.map((alert) => ({ ...alert, status: 'firing' as const, endsAt: NEVER }));
+  return { ...payload, status: 'firing', alerts };
 }
 
 function resolved(payload: AlertmanagerPayload, at: Instant): AlertmanagerPayload {

@@ -11,7 +11,10 @@ import type { DeliveryContext } from './settings.ts';
 const SUMMARY_MAX = 1_024;
 const DEDUP_KEY_MAX = 255;
 
-/** None for a digest; a test is triggered and resolved at once, so that it leaves nothing open. */
+/**
+ * None for a digest. A test, and what is over when it is first told, is triggered and resolved at once: nothing follows
+ * that would close it.
+ */
 export function pagerdutyEvents(
   notification: Notification,
   context: DeliveryContext,
@@ -22,12 +25,10 @@ export function pagerdutyEvents(
   switch (notification.status) {
     case 'digest':
       return [];
-    case 'test':
-      return [trigger, resolve];
     case 'resolved':
       return [resolve];
     default:
-      return [trigger];
+      return notification.alerts.some(({ status }) => status === 'firing') ? [trigger] : [trigger, resolve];
   }
 }
 

@@ -69,7 +69,10 @@ describe('what an answer means', () => {
     [504, { outcome: 'later', afterMs: null }],
   ])('%i', async (status, expected) => {
     receiver.answer = () => ({ status, headers: { location: `${receiver.url}/elsewhere` } });
-    const { delivered, failure } = await deliver(settingsFor(), told(await replayedIncident('failover')));
+    const { delivered, failure } = await deliver(
+      settingsFor(),
+      told(await replayedIncident('failover'), { status: 'resolved' }),
+    );
     expect(delivered).toMatchObject(expected);
     expect(receiver.posts.map(({ path }) => path)).toEqual([`/services/${TOKEN}?access_token=${TOKEN}`]);
     if (expected.outcome === 'done') expect(failure).toBeNull();
@@ -235,6 +238,16 @@ describe('standard', () => {
   });
 });
 
+/** Nothing of it lasts any more. */
+function over(notification: Notification): Notification {
+  const alerts = notification.alerts.map((alert) => ({
+    ...alert,
+    status: 'resolved' as const,
+    endsAt: alert.endsAt ?? notification.at,
+  }));
+  return { ...notification, alerts };
+}
+
 describe('alertmanager', () => {
   it('has the labels that routes and dashboards of Prometheus expect', async () => {
     const incident = await replayedIncident('split-brain');
@@ -246,8 +259,8 @@ describe('alertmanager', () => {
     expect(receiver.json[0]).toMatchObject({
       version: '4',
       status: 'firing',
-      groupKey: '{}:{cluster="pair", incident="1"}',
-      groupLabels: { cluster: 'pair', incident: '1' },
+      groupKey: '{}:{cluster="pair", incident="1", instance="observer.example.com", thread="inc-1-mail"}',
+      groupLabels: { cluster: 'pair', incident: '1', instance: 'observer.example.com', thread: 'inc-1-mail' },
       commonLabels: { alertname: 'split-brain', severity: 'critical', cluster: 'pair', job: 'vipwatch' },
       truncatedAlerts: 0,
       alerts: [
@@ -264,7 +277,22 @@ describe('alertmanager', () => {
   it('a test is fired and resolved, so that nothing stays behind', async () => {
     await deliver(settingsFor());
     expect(receiver.json.map(({ status }) => status)).toEqual(['firing', 'resolved']);
-    expect(receiver.json.map(({ groupKey }) => groupKey)).toEqual(Array(2).fill('{}:{thread="test-1"}'));
+    expect(receiver.json.map(({ groupKey }) => groupKey)).toEqual(
+      Array(2).fill('{}:{instance="observer.example.com", thread="test-1"}'),
+    );
+  });
+
+  it('what is over when it is first told fires, and is resolved; a digest is not sent', async () => {
+    await deliver(settingsFor(), over(told(await replayedIncident('failover'))));
+    expect(receiver.json).toMatchObject([
+      { status: 'firing', alerts: Array(2).fill({ status: 'firing', endsAt: '0001-01-01T00:00:00Z' }) },
+      {
+        status: 'resolved',
+        alerts: Array(2).fill({ status: 'resolved', endsAt: expect.stringMatching(/^20/) }),
+      },
+    ]);
+    await deliver(settingsFor(), plainNotification({ status: 'digest' }));
+    expect(receiver.posts).toHaveLength(2);
   });
 });
 
@@ -314,6 +342,19 @@ describe('pagerduty', () => {
       },
       client: 'vipwatch 0.1.0',
     });
+  });
+
+  it('what is over when it is first told is triggered, and resolved', async () => {
+    const settings = settingsFor({ format: 'pagerduty', secret: 'r'.repeat(32) });
+    await deliver(settings, over(told(await replayedIncident('failover'))));
+    expect(receiver.json.map((event) => event.event_action)).toEqual(['trigger', 'resolve']);
+    expect(new Set(receiver.json.map((event) => event.dedup_key)).size).toBe(1);
+  });
+
+  it('says the headline that was decided, not one of the report', async () => {
+    const settings = settingsFor({ format: 'pagerduty', secret: 'r'.repeat(32) });
+    await deliver(settings, told(await replayedIncident('split-brain'), { headline: 'Still: something.' }));
+    expect(receiver.json[0]).toMatchObject({ payload: { summary: 'pair: Still: something.' } });
   });
 
   it('a test leaves nothing open, and a digest wakes nobody', async () => {
