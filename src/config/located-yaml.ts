@@ -122,7 +122,12 @@ export class LocatedYaml {
     }
     const found = issue.path.reduce<unknown>(memberOf, value);
     const outside = this.#written.get(pathText(issue.path));
-    const what = outside === undefined ? shown(found) : `the value of ${outside}`;
+    const isSecret = SECRET_KEYS.has(String(issue.path.at(-1)));
+    const what = isSecret
+      ? `the value${typeof found === 'number' ? ' (a number: put it in quotes)' : ''}`
+      : outside === undefined
+        ? shown(found)
+        : `the value of ${outside}`;
     this.report(
       issue.path,
       found === undefined ? 'missing' : `${what} does not fit`,
@@ -130,6 +135,9 @@ export class LocatedYaml {
     );
   }
 }
+
+/** What stands here is a secret, or may hold one: no message shows it. */
+const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'secret', 'token', 'url', 'smtp']);
 
 interface Problem {
   readonly line: number;

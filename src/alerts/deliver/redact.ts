@@ -22,15 +22,19 @@ export function shownUrl(url: string): string {
 /** The parts of a webhook's URL that may be secret. */
 export function secretsOfUrl(url: string): readonly string[] {
   const { username, password, pathname, searchParams } = new URL(url);
-  const parts = [
-    decodeURIComponent(username),
-    decodeURIComponent(password),
-    pathname,
-    ...searchParams.values(),
-  ];
+  const parts = [decoded(username), decoded(password), pathname, ...searchParams.values()];
   return [...parts, ...pathname.split('/').filter((part) => part.length >= 16)].filter(
     (part) => part.length >= 4,
   );
+}
+
+/** A `%` that encodes nothing stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** One line of at most so many characters, without what could move a terminal's cursor. */
