@@ -95,6 +95,7 @@ const TOLD_ALERTS_MAX = 50;
 const EFFECT_WITHIN_US = 10 * SECOND;
 /** For what began before the start: time enough to learn that it is over. */
 const PAST_WAIT_US = 2 * SECOND;
+const CAUGHT_UP_US = 3_600 * SECOND;
 const CAUSE_KEPT_US = 60 * SECOND;
 const STORM_WAIT_US = 10 * SECOND;
 const THREAD_KEPT_US = 6 * 3_600 * SECOND;
@@ -114,6 +115,8 @@ export class Dispatch {
   readonly #silences = new Map<string, Silence>();
   readonly #routers = new Map<string, string>();
   readonly #changed = new Set<string>();
+  /** receivers of whom nothing was kept */
+  readonly #newcomers = new Set<string>();
   #now = 0 as Instant;
   /** the latest event that was taken: stories go up to there */
   #seq: number;
@@ -126,7 +129,23 @@ export class Dispatch {
     for (const name of settings.receivers) {
       if (this.#receivers.has(name)) continue;
       this.#receivers.set(name, { sent: [], heldBack: 0, digest: [], digestAt: null });
+      this.#newcomers.add(name);
+      this.#changed.add(`receiver:${name}`);
     }
+  }
+
+  /** A condition that is open since before this run: for receivers that are told of something for the first time. */
+  adopt(entry: JournalledEvent, now: Instant): void {
+    this.#now = Math.max(this.#now, now) as Instant;
+    const rule = this.#newcomers.size === 0 ? null : this.#rules.ruleFor(entry.event);
+    if (rule === null || rule.notify === 'digest' || this.#whyNot(entry, rule) !== null) return;
+    for (const receiver of this.#receiversOf(entry.event, rule))
+      if (this.#newcomers.has(receiver)) this.#raise(entry, rule, receiver);
+  }
+
+  /** Something of what it knows is not in `changes` yet. */
+  get hasChanges(): boolean {
+    return this.#changed.size > 0;
   }
 
   /** An event that the journal holds. What it leads to comes out of `advance`. */
@@ -233,8 +252,11 @@ export class Dispatch {
       /^v(r|ip):/.test(event.subject)
     )
       return "somebody else's virtual router (alerts.foreign)";
-    if (start !== null && event.phase === 'instant' && event.time < start.at && seq > start.seq)
-      return 'it was over before this run began';
+    if (start !== null && event.phase === 'instant' && event.time < start.at) {
+      if (seq > start.seq) return 'it was over before this run began';
+      // What a run before this one had not judged yet is told, what happened while nobody was to be told is not.
+      if (event.detectedAt < start.at - CAUGHT_UP_US) return 'it was over long before this run began';
+    }
     return null;
   }
 
@@ -362,7 +384,7 @@ export class Dispatch {
     const { sentAt } = thread;
 
     let newsAt: number = fresh.length === 0 ? NEVER : this.#newsAt(thread, fresh, told);
-    if (sentAt !== null && lasting.length > 0 && lasting.length < told.length) {
+    if (sentAt !== null && lasting.length < told.length && lasting.some((a) => this.#muteOf(a) === null)) {
       // Some of it is over.
       newsAt = Math.min(newsAt, sentAt + timing.updateMs[worstOf(told) ?? 'info'] * MS);
     }
@@ -386,7 +408,8 @@ export class Dispatch {
       this.#hold(key, thread, fresh, freeAt);
       return null;
     }
-    const isOverNow = overAt <= now && !fresh.some((alert) => !isOver(alert));
+    // What is about to be told still lasts: that is an update, which tells of it too.
+    const isOverNow = overAt <= now && [...fresh, ...ripe].every(isOver);
     const status: NotificationStatus = isOverNow
       ? 'resolved'
       : newsAt > now && overAt > now
@@ -568,24 +591,44 @@ export class Dispatch {
       thread.nextAt = freeAt as Instant;
       return;
     }
-    // Never told: what it would have said goes with the rest.
+    // Never told: what it would have said goes with the rest, but for what lasts and finds no room there.
     const storm = this.#stormOf(thread.receiver, thread.id);
-    const before = storm.thread.alerts.length;
+    const dueAt = plusUs(this.#now, STORM_WAIT_US);
+    const kept = new Set<Alert>();
     for (const alert of fresh) {
-      if (storm.thread.alerts.some(({ fingerprint }) => fingerprint === alert.fingerprint)) continue;
-      if (storm.thread.alerts.length >= STORM_ALERTS_MAX) break;
-      storm.thread.alerts.push({ ...alert, dueAt: plusUs(this.#now, STORM_WAIT_US), recurs: false });
+      const known = storm.thread.alerts.find(({ fingerprint }) => fingerprint === alert.fingerprint);
+      if (known !== undefined) {
+        addTo(known, alert, dueAt);
+      } else if (storm.thread.alerts.length < STORM_ALERTS_MAX || this.#makeRoom(storm, alert)) {
+        storm.thread.alerts.push({ ...alert, dueAt, recurs: false });
+      } else {
+        if (!isOver(alert)) kept.add(alert);
+        continue;
+      }
       for (const id of alert.open) this.#index(id, storm.key);
     }
-    thread.alerts = thread.alerts.filter((alert) => !fresh.includes(alert));
-    thread.isHeld = false;
-    thread.nextAt = plusUs(this.#now, thread.alerts.length === 0 ? THREAD_KEPT_US : SECOND);
-    for (const id of fresh.flatMap(({ open }) => open)) this.#threadsOf.get(id)?.delete(key);
-    if (storm.thread.alerts.length > before) {
+    const gone = fresh.filter((alert) => !kept.has(alert));
+    thread.alerts = thread.alerts.filter((alert) => !gone.includes(alert));
+    thread.isHeld = kept.size > 0;
+    const laterUs = thread.alerts.length === 0 ? THREAD_KEPT_US : SECOND;
+    thread.nextAt = kept.size > 0 ? (freeAt as Instant) : plusUs(this.#now, laterUs);
+    for (const id of gone.flatMap(({ open }) => open)) this.#threadsOf.get(id)?.delete(key);
+    if (gone.length > 0) {
       storm.thread.activeAt = this.#now;
-      this.#touch(storm.key, storm.thread, plusUs(this.#now, STORM_WAIT_US));
+      this.#touch(storm.key, storm.thread, dueAt);
     }
     this.#changed.add(`receiver:${thread.receiver}`);
+  }
+
+  /** Of what is held back already, what is over gives way, then what is less severe and was not told. False: none does. */
+  #makeRoom({ key, thread }: { key: string; thread: Thread }, { severity }: Alert): boolean {
+    const { alerts } = thread;
+    const least =
+      alerts.find(isOver) ?? alerts.find((other) => other.told === 'no' && isWorse(severity, other.severity));
+    if (least === undefined) return false;
+    thread.alerts = alerts.filter((other) => other !== least);
+    for (const id of least.open) this.#threadsOf.get(id)?.delete(key);
+    return true;
   }
 
   #holdBack(receiver: string): void {
@@ -597,7 +640,9 @@ export class Dispatch {
     const scope =
       event.cluster === null ? (this.#routerOf(event.subject) ?? event.subject) : `cluster:${event.cluster}`;
     const loose = `${receiver} ${scope}`;
-    if (incident === null) return loose;
+    const isFull = this.#threads.size >= THREADS_MAX;
+    if (incident === null)
+      return isFull && !this.#threads.has(loose) ? this.#stormOf(receiver, event.id).key : loose;
     const key = `${receiver} ${incident}`;
     // What led to it came before it was an incident.
     const led = this.#threads.get(loose);
@@ -608,10 +653,7 @@ export class Dispatch {
       for (const keys of this.#threadsOf.values()) if (keys.delete(loose)) keys.add(key);
       this.#changed.add(`thread:${loose}`).add(`thread:${key}`);
     }
-    if (!this.#threads.has(key) && this.#threads.size >= THREADS_MAX) {
-      return this.#stormOf(receiver, event.id).key;
-    }
-    return key;
+    return isFull && !this.#threads.has(key) ? this.#stormOf(receiver, event.id).key : key;
   }
 
   #stormOf(receiver: string, first: string): { key: string; thread: Thread } {
@@ -869,6 +911,20 @@ export class Dispatch {
           this.#routers.set(vip, router);
     }
   }
+}
+
+/** What is held back already has happened again. */
+function addTo(known: Alert, alert: Alert, dueAt: Instant): void {
+  known.count += alert.count;
+  known.open = [...new Set([...known.open, ...alert.open])];
+  if (known.told !== 'firing') {
+    const { startsAt, severity, ripeAt } = alert;
+    Object.assign(known, { told: 'no', recurs: known.told === 'over', startsAt, severity, ripeAt, dueAt });
+  } else if (isWorse(alert.severity, known.severity)) {
+    known.severity = alert.severity;
+  }
+  const { summary, advice, endsAt, endKnownAt } = alert;
+  Object.assign(known, { summary, advice, endsAt, endKnownAt });
 }
 
 /** Of the same virtual router; where one of them is about none, of the same cluster or incident. */

@@ -39,12 +39,15 @@ export interface OutboxOptions {
   readonly onProgress: (draft: Draft) => void;
   /** delivered, or given up */
   readonly onSettled: (id: string) => void;
+  /** in trouble, or well again; also that it is well when it first takes something in this run */
   readonly onDelivery: (delivery: Delivery) => void;
   readonly onRemark: (text: string) => void;
   readonly timing?: OutboxTiming;
 }
 
 const WAITING_MAX = 500;
+/** Whoever asks for a longer pause is asked again after a day. */
+const ASKED_MAX_MS = 86_400_000;
 
 interface Waiting {
   readonly draft: Draft;
@@ -59,6 +62,8 @@ interface Line {
   attempts: number;
   failingSince: number | null;
   isInTrouble: boolean;
+  /** that it does well has been said in this run: trouble of an earlier one may still stand in the journal */
+  isKnownWell: boolean;
   isDisabled: boolean;
   retry: NodeJS.Timeout | null;
 }
@@ -84,6 +89,7 @@ export class Outbox {
           attempts: 0,
           failingSince: null,
           isInTrouble: false,
+          isKnownWell: false,
           isDisabled: false,
           retry: null,
         },
@@ -188,8 +194,9 @@ export class Outbox {
       for (const refused of delivered.refused ?? [])
         this.#options.onRemark(`${receiver.name}: an alert (${draft.id}) was not taken: ${refused}`);
       line.failingSince = null;
-      if (line.isInTrouble) {
+      if (line.isInTrouble || !line.isKnownWell) {
         line.isInTrouble = false;
+        line.isKnownWell = true;
         this.#options.onDelivery({
           receiver: receiver.name,
           failing: false,
@@ -201,8 +208,9 @@ export class Outbox {
       this.#options.onRemark(
         `${receiver.name}: an alert (${draft.id}) could not be told: ${delivered.reason}`,
       );
-      this.#trouble(line, delivered.reason);
-      if (delivered.outcome === 'never' && delivered.disable) this.#disable(line, delivered.reason);
+      // One message that is not taken says nothing of the next.
+      if (delivered.outcome === 'later') this.#trouble(line, delivered.reason);
+      else if (delivered.disable) this.#disable(line, delivered.reason);
     }
     this.#options.onSettled(draft.id);
     this.#next(line);
@@ -210,6 +218,7 @@ export class Outbox {
 
   #disable(line: Line, reason: string): void {
     line.isDisabled = true;
+    this.#trouble(line, reason);
     this.#superseded.push(...line.queue.splice(0).map(({ draft }) => draft.id));
     this.#options.onRemark(
       `${line.receiver.name} is told nothing more until vipwatch starts anew: ${reason}`,
@@ -226,7 +235,7 @@ export class Outbox {
   /** What the receiver asks for, else twice as long each time; half of it up to chance, so that not all come at once. */
   #pauseMs(attempts: number, askedMs: number | null): number {
     const { firstMs, mostMs } = this.#timing;
-    if (askedMs !== null) return Math.min(mostMs, Math.max(askedMs, firstMs / 5));
+    if (askedMs !== null) return Math.min(ASKED_MAX_MS, Math.max(askedMs, firstMs / 5));
     const most = Math.min(mostMs, firstMs * 2 ** Math.min(attempts - 1, 30));
     return most * (0.5 + Math.random() / 2);
   }

@@ -51,7 +51,7 @@ export interface AlertServiceOptions {
   readonly settings: Omit<DispatchSettings, 'start' | 'receivers'>;
   /** the last event that was durable when this run began */
   readonly lastSeq: number;
-  /** a receiver cannot be told, or can again */
+  /** a receiver cannot be told, or can again; also that it can, the first time in this run */
   readonly onReceiver: (delivery: Delivery) => void;
   readonly onRemark: (text: string) => void;
   readonly now?: () => Instant;
@@ -61,7 +61,8 @@ export interface AlertServiceOptions {
 const PAGE_EVENTS = 500;
 const KEEP_WITHIN_MS = 2_000;
 const KEEP_AGAIN_MS = 1_000;
-/** What waits to be judged is in the journal anyhow. */
+const STOP_WITHIN_MS = 400;
+/** Beyond that they are read from the journal again. */
 const WAITING_EVENTS_MAX = 20_000;
 const TIMER_MAX_MS = 3_600_000;
 
@@ -73,6 +74,7 @@ export class AlertService {
   #dispatch: Dispatch | null = null;
   #resumed: Promise<void> | null = null;
   #waiting: JournalledEvent[] = [];
+  #isBehind = false;
   #cursor = 0;
   /** what is to be kept with the next step */
   #state = new Map<string, DispatchRecord>();
@@ -114,28 +116,38 @@ export class AlertService {
   take(entries: readonly JournalledEvent[]): void {
     if (this.#isStopped) return;
     for (const entry of entries) if (entry.seq > this.#cursor) this.#waiting.push(entry);
-    if (this.#waiting.length > WAITING_EVENTS_MAX)
-      this.#waiting.splice(0, this.#waiting.length - WAITING_EVENTS_MAX);
+    if (this.#waiting.length > WAITING_EVENTS_MAX) {
+      this.#waiting = [];
+      this.#isBehind = true;
+    }
     this.#turn();
   }
 
   async silence(silence: Silence): Promise<void> {
     await this.resume();
     this.#dispatch?.silence(silence);
-    this.#turn();
+    await this.#keptAll();
   }
 
   /** False: there is no such silence, or it is over. */
   async expireSilence(id: string): Promise<boolean> {
     await this.resume();
     const was = this.#dispatch?.expireSilence(id, this.#now()) ?? false;
-    this.#turn();
+    await this.#keptAll();
     return was;
   }
 
   async silences(): Promise<readonly Silence[]> {
     await this.resume();
     return this.#dispatch?.silences() ?? [];
+  }
+
+  /** Whoever asked for something may count on it, unless the journal cannot be written. */
+  async #keptAll(): Promise<void> {
+    do {
+      this.#turn();
+      await this.#turning;
+    } while (this.#dispatch?.hasChanges === true && !this.#isFailing && !this.#isStopped);
   }
 
   get isHealthy(): boolean {
@@ -146,26 +158,32 @@ export class AlertService {
   async stop(): Promise<void> {
     this.#isStopped = true;
     for (const timer of [this.#timer, this.#retry]) if (timer !== null) clearTimeout(timer);
-    await this.#turning;
+    // A journal that does not answer must not hold up the end: what is not kept comes again.
+    const unlessHanging = (work: Promise<void>) => within(STOP_WITHIN_MS, work).catch(() => {});
+    await unlessHanging(this.#turning ?? Promise.resolve());
     await this.#outbox.stop();
-    if (this.#settled.length + this.#queued.length > 0) await this.#keep().catch(() => {});
+    for (const record of this.#dispatch?.changes() ?? []) this.#state.set(record.name, record);
+    await unlessHanging(this.#keep());
   }
 
   async #resume(): Promise<void> {
     const { store, lastSeq, onRemark, settings, receivers } = this.#options;
     const { cursor, state, outbox } = await store.kept();
-    const open = await store.openConditions();
     const names = receivers.map(({ name }) => name);
     const start = { at: this.#now(), seq: lastSeq };
     const dispatch = new Dispatch({ ...settings, receivers: names, start }, state);
     if (cursor === null) {
-      for (const entry of open) if (entry.seq <= lastSeq) dispatch.take(entry, this.#now());
+      for (const entry of await store.openConditions())
+        if (entry.seq <= lastSeq) dispatch.take(entry, this.#now());
       this.#cursor = lastSeq;
     } else {
       // Another journal may have begun, which goes on with its numbers.
       this.#cursor = Math.min(cursor, lastSeq);
       await this.#catchUp(dispatch);
+      // Not before: what begins meanwhile is open, and must not be taken for over.
+      const open = await store.openConditions();
       dispatch.reconcile(new Set(open.map(({ event }) => event.id)), this.#now());
+      for (const entry of open) if (entry.seq <= this.#cursor) dispatch.adopt(entry, this.#now());
     }
     for (const { id, notification } of outbox) {
       const draft: Draft = JSON.parse(notification);
@@ -196,13 +214,24 @@ export class AlertService {
     if (dispatch === null || this.#turning !== null || this.#isStopped) return;
     this.#turning = this.#step(dispatch).finally(() => {
       this.#turning = null;
-      const hasMore = this.#waiting.length + this.#settled.length + this.#queued.length > 0;
+      const hasMore =
+        dispatch.hasChanges || this.#waiting.length + this.#settled.length + this.#queued.length > 0;
       if (hasMore && !this.#isFailing) this.#turn();
       else this.#wakeAtDue(dispatch);
     });
   }
 
   async #step(dispatch: Dispatch): Promise<void> {
+    if (this.#isBehind) {
+      try {
+        await this.#catchUp(dispatch);
+        this.#isBehind = false;
+      } catch {
+        this.#isFailing = true;
+        this.#tryAgain();
+        return;
+      }
+    }
     const entries = this.#waiting;
     this.#waiting = [];
     const now = this.#now();
@@ -223,13 +252,17 @@ export class AlertService {
           `what is told cannot be noted in the journal (${error instanceof Error ? error.message : String(error)}); after a restart it may be told again`,
         );
       this.#isFailing = true;
-      this.#retry ??= setTimeout(() => {
-        this.#retry = null;
-        this.#turn();
-      }, KEEP_AGAIN_MS);
+      this.#tryAgain();
     }
     for (const draft of drafts) this.#outbox.add(draft);
     this.#settled.push(...this.#outbox.takeSuperseded());
+  }
+
+  #tryAgain(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = null;
+      this.#turn();
+    }, KEEP_AGAIN_MS);
   }
 
   async #keep(): Promise<void> {
