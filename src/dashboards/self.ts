@@ -13,7 +13,7 @@ const PART = '$tag_host $tag_part';
 const delayNow = stat({
   title: 'Delay now',
   description: backs(
-    'From a frame on the wire to what is known of it, of the last two minutes. Without a number vipwatch does not run, or does not reach InfluxDB.',
+    'How far what each capture has told is behind the present, of the last two minutes. Without a number vipwatch does not run, or does not reach InfluxDB.',
   ),
   timeFrom: '2m',
   queries: [
@@ -102,9 +102,7 @@ const written = rate('Written', 'written', 'Events and samples a second, by what
 
 const delay = timeSeries({
   title: 'Delay',
-  description: backs(
-    'The longest from a frame on the wire to what is known of it, and of sinks from what is known to what has arrived.',
-  ),
+  description: backs('How far what each capture has told was behind the present, at most.'),
   interval: '30s',
   queries: [{ query: `SELECT max("delay_ms") FROM "vipwatch" WHERE ${OF_HOST} ${BY_PART}`, alias: PART }],
   config: { unit: 'ms', min: 0 },

@@ -34,9 +34,9 @@ export function ownLines(endMs: number): readonly string[] {
     const at = `${BigInt(endMs - i * 30_000) * 1_000_000n}`;
     const since = 1_000 - i;
     lines.push(
-      `vipwatch,host=watcher,part=capture/eth0 captured=${since * 60}i,dropped=${i < 3 ? 7 : 0}i,delay_ms=2.5 ${at}`,
+      `vipwatch,host=watcher,part=capture\\ eth0 captured=${since * 60}i,dropped=${i < 3 ? 7 : 0}i,delay_ms=2.5 ${at}`,
       `vipwatch,host=watcher,part=journal waiting=0i,written=${since * 3}i ${at}`,
-      `vipwatch,host=watcher,part=influx waiting=${i % 4}i,written=${since * 9}i,delay_ms=41.5 ${at}`,
+      `vipwatch,host=watcher,part=influx waiting=${i % 4}i,written=${since * 9}i ${at}`,
     );
   }
   const end = instantFromUs(endMs * MS);
