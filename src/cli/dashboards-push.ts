@@ -96,7 +96,10 @@ function* stepLines({ what, name, did, why, differences }: Step, { write }: Mode
   const said = SAID[did][write ? 0 : 1];
   yield `${what} ${shown(name)}: ${said}${why === null ? '' : ` (${why})`}`;
   if (did !== 'kept' && write) return;
-  for (const line of differences.slice(0, DIFFERENCES_MAX)) yield `    ${shown(line)}`;
+  // What a newer Grafana adds to every dashboard says least.
+  const isAddition = (line: string) => line.endsWith(', nothing here');
+  const telling = [...differences].sort((a, b) => Number(isAddition(a)) - Number(isAddition(b)));
+  for (const line of telling.slice(0, DIFFERENCES_MAX)) yield `    ${shown(line)}`;
   const more = differences.length - DIFFERENCES_MAX;
   if (more > 0) yield `    … and ${more} more`;
 }

@@ -114,22 +114,28 @@ export function isAnnotated({ kind, phase, severity }: TimelineEvent): boolean {
 function tagsOf(event: TimelineEvent): readonly string[] {
   const isOwn = /^(observer|sink):/.test(event.subject);
   const group = isOwn ? 'observer' : event.phase === 'instant' ? event.kind : 'condition';
-  return [
-    ...new Set([
-      'vipwatch',
-      group,
-      event.kind,
-      event.severity,
-      event.subject,
-      ...(event.cluster === null ? [] : [`cluster:${event.cluster}`]),
-      tagOf(event.beginId ?? event.id),
-    ]),
-  ].map((tag) => tag.slice(0, TAG_LENGTH_MAX));
+  const tags = [
+    'vipwatch',
+    group,
+    event.kind,
+    event.severity,
+    pair('subject', event.subject),
+    ...(event.cluster === null ? [] : [pair('cluster', event.cluster)]),
+    tagOf(event.beginId ?? event.id),
+  ];
+  return [...new Set(tags)];
 }
 
-/** Grafana's column; what is longer fails the whole annotation. */
-const TAG_LENGTH_MAX = 100;
+/** Grafana's column, in bytes; what is longer fails the whole annotation. */
+const TAG_BYTES_MAX = 100;
 
+/** Grafana keeps a key and a value, split at colons, and forgets what follows a second one. */
+function pair(key: string, value: string): string {
+  const safe = Buffer.from(value.replaceAll(':', '-')).subarray(0, TAG_BYTES_MAX).toString();
+  return `${key}:${safe.replace(/\ufffd+$/, '')}`;
+}
+
+/** Ids are letters, digits and dashes. */
 function tagOf(id: string): string {
   return `vipwatch:${id}`;
 }

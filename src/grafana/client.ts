@@ -248,7 +248,7 @@ function tlsAdvice(code: string): string {
   if (code.includes('ALTNAME'))
     return 'it is for another name: grafana.url must have the one it was made for';
   if (code.includes('EXPIRED')) return 'it has expired';
-  return "grafana.ca takes the file of the authority's certificate";
+  return "grafana.caFile takes the file of the authority's certificate";
 }
 
 function isRedirect(status: number): boolean {

@@ -428,8 +428,15 @@ function isMark(tag: unknown): boolean {
   return typeof tag === 'string' && tag.startsWith(TAG_OF_MARK);
 }
 
-/** A dashboard without what Grafana counts and what we mark. */
+/** A dashboard without what Grafana counts, what a newer one writes into all of them, and what we mark. */
 function content(dashboard: object): object {
-  const { id: _id, version: _version, tags, ...rest } = members(dashboard);
-  return { ...rest, tags: (Array.isArray(tags) ? tags : []).filter((tag) => !isMark(tag)) };
+  const { id: _id, version: _version, schemaVersion: _schema, tags, panels, ...rest } = members(dashboard);
+  return {
+    ...rest,
+    tags: (Array.isArray(tags) ? tags : []).filter((tag) => !isMark(tag)),
+    panels: (Array.isArray(panels) ? panels : []).map((panel) => {
+      const { pluginVersion: _plugin, ...said } = members(panel);
+      return said;
+    }),
+  };
 }
