@@ -15,7 +15,7 @@ export async function configCheck(file: string, output: Output): Promise<void> {
 }
 
 function* understood(configuration: Configuration): Generator<string> {
-  const { observer, capture, journal, control } = configuration;
+  const { observer, capture, journal, control, grafana } = configuration;
   for (const { name, nodes, virtualRouters } of observer.clusters) {
     yield `cluster ${name}: ${plural(nodes.length, 'node')}, ${plural(virtualRouters.length, 'virtual router')}`;
     for (const node of nodes) yield `  node ${node.name}: ${node.addresses.join(', ')}`;
@@ -33,5 +33,8 @@ function* understood(configuration: Configuration): Generator<string> {
   yield `journal at ${place}${journal.path === null ? ', or the next place where it may write' : ''}: events for ${duration(journal.retentionMs)}, samples for ${duration(journal.samplesMs)}`;
   const [socket] = socketPaths(control.path, process.env);
   yield `control socket at ${socket}${control.path === null ? ', or the next place where it may' : ''}`;
+  if (grafana !== null) {
+    yield `Grafana at ${grafana.url}${grafana.annotations ? ', told of failovers and conditions as annotations' : ', for `vipwatch dashboards`'}`;
+  }
   yield 'The configuration is valid.';
 }

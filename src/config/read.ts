@@ -253,7 +253,8 @@ function memberOf(value: unknown, key: PropertyKey): unknown {
 function shown(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object' && value !== null) return 'a mapping';
-  return JSON.stringify(value);
+  // A password that stands in a URL is one all the same.
+  return JSON.stringify(typeof value === 'string' ? value.replace(/\/\/[^/@]*@/, '//…@') : value);
 }
 
 function firstLine(message: string): string {
