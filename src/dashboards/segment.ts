@@ -25,7 +25,7 @@ const troubles = stat({
   title: 'Signs of trouble',
   description: answers(
     6,
-    'How many in the time that is looked at. All green: nothing is known to be about to break. The tables below say what each is.',
+    'How many in the time that is looked at; a kind that is not here did not happen. A green 0: nothing is known to be about to break. The tables below say what each is.',
   ),
   queries: TROUBLES.map(([alias, condition]) => ({
     query: `SELECT count("seq") FROM "timeline" WHERE ${CHOSEN_EVENTS} AND ${condition}`,
