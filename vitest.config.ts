@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** The live tests measure real daemons: they run when the others, which take all processors, are done. */
+/**
+ * The live tests measure real daemons: they run when the others, which take all processors, are done. So do those on
+ * real servers.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -8,7 +11,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/live/**'],
+          exclude: ['test/live/**', 'test/servers/**'],
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
@@ -23,6 +26,16 @@ export default defineConfig({
           maxConcurrency: 6,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'servers',
+          include: ['test/servers/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -27,6 +27,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/config': [
     'src/time.ts',
     'src/observer/configuration.ts',
+    'src/grafana/settings.ts',
     'src/alerts/configuration.ts',
     'src/alerts/rules.ts',
     'src/alerts/quiet.ts',
@@ -39,6 +40,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/alerts': ['src/time.ts', 'src/events.ts', 'src/timeline'],
   'src/control': ['src/time.ts', 'src/events.ts', 'src/timeline'],
   'src/demo': ['src/time.ts'],
+  'src/dashboards': [],
+  'src/grafana': ['src/time.ts', 'src/events.ts', 'src/timeline'],
   'src/app.ts': ['src'],
   'src/cli': ['src'],
 };

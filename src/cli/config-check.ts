@@ -15,7 +15,7 @@ export async function configCheck(file: string, output: Output): Promise<void> {
 }
 
 function* understood(configuration: Configuration): Generator<string> {
-  const { observer, capture, journal, control, alerts } = configuration;
+  const { observer, capture, journal, control, alerts, grafana } = configuration;
   for (const { name, nodes, virtualRouters } of observer.clusters) {
     yield `cluster ${name}: ${plural(nodes.length, 'node')}, ${plural(virtualRouters.length, 'virtual router')}`;
     for (const node of nodes) yield `  node ${node.name}: ${node.addresses.join(', ')}`;
@@ -42,6 +42,9 @@ function* understood(configuration: Configuration): Generator<string> {
       ...webhooks.map(({ name, format }) => `${name}: ${format}`),
     ];
     yield `alerts: ${told.length === 0 ? 'no receiver' : told.join('; ')}${heartbeat === null ? '' : `; a heartbeat every ${duration(heartbeat.everyMs)}`}`;
+  }
+  if (grafana !== null) {
+    yield `Grafana at ${grafana.url}${grafana.annotations ? ', told of failovers and conditions as annotations' : ', for `vipwatch dashboards`'}`;
   }
   yield 'The configuration is valid.';
 }

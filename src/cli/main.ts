@@ -16,6 +16,8 @@ import type { ExplainOptions } from './alerts-explain.ts';
 import type { SilenceOptions } from './alerts-silence.ts';
 import type { SimulateOptions } from './alerts-simulate.ts';
 import type { ConfigInitOptions } from './config-init.ts';
+import type { DashboardsExportOptions } from './dashboards-export.ts';
+import type { DashboardsOptions } from './dashboards-push.ts';
 import type { DecodeOptions } from './decode.ts';
 import type { DemoOptions } from './demo.ts';
 import type { DoctorOptions } from './doctor.ts';
@@ -432,6 +434,70 @@ Examples:
     const { alertsTest } = await import('./alerts-test.ts');
     const settings = deliverySettingsOf(alerts, { host: hostname(), release: versionOfPackage() });
     process.exitCode = await alertsTest(settings, to === undefined ? {} : { to }, output);
+  });
+
+const dashboards = program
+  .command('dashboards')
+  .description('bring the dashboards to Grafana, or write them as files');
+
+const DASHBOARDS_CONNECTION = `
+Where Grafana is stands in the configuration (docs/grafana.md), or in the environment as GRAFANA_URL and
+GRAFANA_TOKEN. A token never stands on the command line.`;
+
+dashboards
+  .command('push')
+  .description('create or update data source, folder and dashboards; what a person changed in Grafana stays')
+  .addOption(config())
+  .option('--force', 'also over what a person changed')
+  .addHelpText(
+    'after',
+    `${DASHBOARDS_CONNECTION}
+
+Exit status: 0, 1 where something stays as a person changed it, 2 where Grafana cannot be asked or refuses.
+
+Examples:
+  vipwatch dashboards push -c vipwatch.yaml
+  GRAFANA_URL=http://127.0.0.1:3000 GRAFANA_TOKEN="$(cat token)" vipwatch dashboards push`,
+  )
+  .action(async (options: DashboardsOptions) => {
+    const { dashboardsPush } = await import('./dashboards-push.ts');
+    process.exitCode = await dashboardsPush(options, output);
+  });
+
+dashboards
+  .command('diff')
+  .description('what push would do, and how what is in Grafana differs; changes nothing')
+  .addOption(config())
+  .addHelpText(
+    'after',
+    `${DASHBOARDS_CONNECTION}
+
+Exit status: 0 no difference, 1 a difference, 2 where Grafana cannot be asked or refuses.
+
+Examples:
+  vipwatch dashboards diff -c vipwatch.yaml`,
+  )
+  .action(async (options: DashboardsOptions) => {
+    const { dashboardsDiff } = await import('./dashboards-push.ts');
+    process.exitCode = await dashboardsDiff(options, output);
+  });
+
+dashboards
+  .command('export')
+  .description("write the files of Grafana's file provisioning: dashboards, provider, data source")
+  .argument('<dir>', 'a folder laid out as /etc/grafana/provisioning')
+  .addOption(config())
+  .addHelpText(
+    'after',
+    `
+The files hold no secret: where one is needed they name INFLUX_PASSWORD or INFLUX_TOKEN of Grafana's environment.
+
+Examples:
+  sudo vipwatch dashboards export /etc/grafana/provisioning -c vipwatch.yaml`,
+  )
+  .action(async (dir: string, options: DashboardsExportOptions) => {
+    const { dashboardsExport } = await import('./dashboards-export.ts');
+    await dashboardsExport(dir, options, output);
   });
 
 try {

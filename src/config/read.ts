@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { AlertsConfiguration } from '../alerts/configuration.ts';
+import type { GrafanaSettings } from '../grafana/settings.ts';
 import {
   DEFAULT_THRESHOLDS,
   type ObservedCluster,
@@ -12,6 +13,7 @@ import {
   type Thresholds,
 } from '../observer/configuration.ts';
 import { alertsOf } from './alerts.ts';
+import { grafanaSettings } from './grafana.ts';
 import { ConfigurationError, LocatedYaml } from './located-yaml.ts';
 import { checkMeaning, type Path } from './meaning.ts';
 import { type ConfigurationFile, fileSchema, LATER_KEYS } from './schema.ts';
@@ -24,6 +26,8 @@ export interface Configuration {
   readonly control: ControlConfiguration;
   /** null: nobody is told of anything */
   readonly alerts: AlertsConfiguration | null;
+  /** null: there is none */
+  readonly grafana: GrafanaSettings | null;
   /** what the file holds that this version does not use yet: said once, by whoever reads it */
   readonly unused: readonly string[];
 }
@@ -66,6 +70,9 @@ export function parseConfiguration(text: string, file: string, environment: Envi
   const parsed = yaml.check(fileSchema, value);
   checkMeaning(value, yaml.report, (path, shown) => yaml.asWritten(path, shown));
   const alerts = alertsOf(parsed?.alerts, yaml, folder);
+  const section = parsed?.grafana;
+  const grafana =
+    section === undefined ? null : grafanaSettings(section, null, environment, folder, yaml.report);
   yaml.throwIfWrong();
   if (parsed === null) throw new ConfigurationError(`${file}: is no configuration`);
 
@@ -81,6 +88,7 @@ export function parseConfiguration(text: string, file: string, environment: Envi
     },
     control: { path: pathOf(control?.path) },
     alerts,
+    grafana,
     unused,
   };
 }

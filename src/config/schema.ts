@@ -43,6 +43,41 @@ const virtualRouter = section({
   service: laterMapping('service'),
 });
 
+const GRAFANA_URL =
+  'the address of Grafana, such as http://127.0.0.1:3000 or https://example.com/grafana, without user or password';
+const DATA_SOURCE_URL =
+  'the address of InfluxDB as Grafana reaches it, such as http://127.0.0.1:8086, without user or password';
+const UID = 'at most 40 of letters, digits, - and _';
+const httpUrl = (what: string) =>
+  z
+    .string({ error: what })
+    .refine(
+      (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && !/[@?#]/.test(value),
+      { error: what },
+    );
+const grafana = section({
+  url: httpUrl(GRAFANA_URL),
+  token: text('a token of a service account, best by file:PATH').optional(),
+  user: text('the name of a user').optional(),
+  password: text('a password, best by file:PATH').optional(),
+  folder: text('the title of a folder').default('vipwatch'),
+  annotations: z.boolean({ error: 'true or false' }).default(false),
+  datasource: section({
+    uid: z
+      .string({ error: UID })
+      .regex(/^[A-Za-z0-9_-]{1,40}$/, { error: UID })
+      .optional(),
+    name: text('the name of a data source').optional(),
+    url: httpUrl(DATA_SOURCE_URL).optional(),
+    database: text('the name of a database or bucket, such as vipwatch').optional(),
+    user: text('the name of a user').optional(),
+    password: text('a password, best by file:PATH').optional(),
+    token: text('a token, best by file:PATH').optional(),
+  }).optional(),
+  caFile: text('the path of a file of certificates').optional(),
+  insecure: z.boolean({ error: 'true or false' }).default(false),
+});
+
 const nodes = list(node, 'nodes, each with name and addresses');
 const virtualRouters = list(virtualRouter, 'virtual routers, each with vrid');
 
@@ -80,17 +115,11 @@ export const fileSchema = section({
       .optional(),
   }).optional(),
   influx: laterMapping('influx'),
-  grafana: laterMapping('grafana'),
+  grafana: grafana.optional(),
   alerts: alertsSchema.optional(),
 });
 
 export type ConfigurationFile = z.infer<typeof fileSchema>;
 
 /** Keys whose contents a later version reads: neither resolved nor checked. */
-export const LATER_KEYS: ReadonlySet<string> = new Set([
-  'haproxy',
-  'database',
-  'service',
-  'influx',
-  'grafana',
-]);
+export const LATER_KEYS: ReadonlySet<string> = new Set(['haproxy', 'database', 'service', 'influx']);

@@ -1,0 +1,69 @@
+/** Colours and words that mean the same on all dashboards. */
+import type { FieldConfig, ValueMapping } from './grafana-types.ts';
+import { thresholds, words } from './panels.ts';
+
+export const GOOD = 'green';
+export const BAD = 'red';
+export const WORSE = 'dark-red';
+export const ODD = 'orange';
+export const PLAIN = 'blue';
+
+/** `state_code` of `vrrp` and `vip`. */
+export const STATES: ValueMapping = words({
+  0: ['nobody', BAD],
+  1: ['held', GOOD],
+  2: ['dark', ODD],
+  3: ['SPLIT', WORSE],
+});
+
+const HOLDER_COLORS = [
+  'blue',
+  'purple',
+  'yellow',
+  'semi-dark-orange',
+  'super-light-blue',
+  'super-light-purple',
+  'dark-yellow',
+  'light-blue',
+] as const;
+
+/**
+ * Names of holders. Grafana colours text by its series, not by what it says, and the names are not known here; so the
+ * last character decides: hosta and hostb, .201 and .202 differ. Green and red stay with states.
+ */
+export const HOLDERS: readonly ValueMapping[] = [
+  { type: 'special', options: { match: 'empty', result: { text: 'nobody', color: BAD, index: 0 } } },
+  ...HOLDER_COLORS.map(
+    (color, i): ValueMapping => ({
+      type: 'regex',
+      options: {
+        pattern: `/^(.*[${lastCharacters(i)}])$/i`,
+        result: { text: '$1', color, index: i + 1 },
+      },
+    }),
+  ),
+];
+
+function lastCharacters(which: number): string {
+  return [...'0123456789abcdefghijklmnopqrstuvwxyz']
+    .filter((_, i) => (i < 10 ? i : i - 10) % HOLDER_COLORS.length === which)
+    .join('');
+}
+
+export const SEVERITIES: ValueMapping = {
+  type: 'value',
+  options: {
+    critical: { text: 'critical', color: BAD, index: 0 },
+    warning: { text: 'warning', color: ODD, index: 1 },
+    info: { text: 'info', color: PLAIN, index: 2 },
+  },
+};
+
+/** A number that should be 0. */
+export const NONE_IS_GOOD = {
+  color: { mode: 'thresholds' },
+  thresholds: thresholds(GOOD, [1, BAD]),
+  noValue: '0',
+} as const satisfies FieldConfig<'stat'>;
+
+export const MILLISECONDS = { unit: 'ms', decimals: 1 } as const satisfies FieldConfig<'table'>;

@@ -1,0 +1,145 @@
+/**
+ * What an InfluxDB holds after a busy day: every recording under test/recordings, replayed as line protocol on a
+ * segment of its own and moved in time so that all of them end at one moment; and what vipwatch says of itself.
+ */
+import { Output } from '../../src/cli/output.ts';
+import { replay } from '../../src/cli/replay.ts';
+import type { TimelineEvent } from '../../src/events.ts';
+import type { Sample } from '../../src/samples.ts';
+import { encodePoint, eventPoint, samplePoint } from '../../src/sinks/line-protocol.ts';
+import { type Instant, instantFromUs, MS, plusUs, SECOND } from '../../src/time.ts';
+import { RECORDINGS, recordingPath } from './recordings.ts';
+
+/** Longer than any of them lasts. */
+export const SPAN_MS = 10 * 60_000;
+
+export async function recordedLines(endMs: number): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for (const name of RECORDINGS) {
+    lines.push(...movedTo(endMs, await replayed(recordingPath(name), { segment: name })));
+  }
+  return lines;
+}
+
+/** The recording of the demo, whose configuration names cluster and nodes. */
+export async function configuredLines(endMs: number): Promise<readonly string[]> {
+  const demo = (file: string) => new URL(`../../demo/${file}`, import.meta.url).pathname;
+  return movedTo(endMs, await replayed(demo('failover.pcap'), { config: demo('failover.yaml') }));
+}
+
+/** The measurement `vipwatch`, and events about the observer, which no recording can hold. */
+export function ownLines(endMs: number): readonly string[] {
+  const lines: string[] = [];
+  for (let i = 0; i < 20; i++) {
+    const at = `${BigInt(endMs - i * 30_000) * 1_000_000n}`;
+    const since = 1_000 - i;
+    lines.push(
+      `vipwatch,host=watcher,part=capture\\ eth0 captured=${since * 60}i,dropped=${i < 3 ? 7 : 0}i,delay_ms=2.5 ${at}`,
+      `vipwatch,host=watcher,part=journal waiting=0i,written=${since * 3}i ${at}`,
+      `vipwatch,host=watcher,part=influx waiting=${i % 4}i,written=${since * 9}i ${at}`,
+    );
+  }
+  const end = instantFromUs(endMs * MS);
+  const told: readonly TimelineEvent[] = [
+    madeEvent(plusUs(end, -500 * SECOND), {
+      kind: 'observer-started',
+      phase: 'instant',
+      severity: 'info',
+      subject: 'observer:watcher',
+      details: { release: '0.1.0', previous: 'none', unwatchedSince: null },
+    }),
+    madeEvent(plusUs(end, -300 * SECOND), {
+      kind: 'capture-degraded',
+      phase: 'begin',
+      severity: 'warning',
+      subject: 'observer:watcher',
+      details: { segment: 'eth0', reason: 'dropped', dropped: 7 },
+    }),
+    madeEvent(plusUs(end, -100 * SECOND), {
+      kind: 'sink-failing',
+      phase: 'begin',
+      severity: 'warning',
+      subject: 'sink:influx',
+      details: { sink: 'influx', error: 'connection refused', waiting: 3 },
+    }),
+  ];
+  return [...lines, ...eventLines(told)];
+}
+
+/** A virtual router that nobody holds for 40 s, which happens in no recording: both cables were out. */
+export function lostLines(endMs: number): readonly string[] {
+  const end = instantFromUs(endMs * MS);
+  const subject = 'vr:cable/ipv4/7';
+  const lost = { last: '10.7.0.1', reason: 'silence', by: null, nothingElseHeard: false };
+  const told = { kind: 'master-lost', severity: 'critical', subject } as const;
+  const sample = (time: Instant, state: bigint): Sample => ({
+    measurement: 'vrrp',
+    time,
+    tags: { segment: 'cable', family: 'ipv4', vrid: '7' },
+    fields: { state_code: state },
+  });
+  const samples = [300, 90, 60, 50, 20].map((secondsAgo) =>
+    sample(plusUs(end, -secondsAgo * SECOND), secondsAgo === 60 || secondsAgo === 90 ? 0n : 1n),
+  );
+  return [
+    ...eventLines([
+      madeEvent(plusUs(end, -90 * SECOND), { ...told, phase: 'begin', details: lost }),
+      madeEvent(plusUs(end, -50 * SECOND), {
+        ...told,
+        phase: 'end',
+        details: { ...lost, durationMs: 40_000 },
+      }),
+    ]),
+    ...samples.map((each) => encodePoint(samplePoint(each)) ?? ''),
+  ];
+}
+
+function eventLines(events: readonly TimelineEvent[]): readonly string[] {
+  return events.map((event, i) => encodePoint(eventPoint(event, i + 1, 0)) ?? '');
+}
+
+type Told<E = TimelineEvent> = E extends TimelineEvent
+  ? Pick<E, 'kind' | 'phase' | 'severity' | 'subject' | 'details'>
+  : never;
+
+function madeEvent(time: Instant, told: Told): TimelineEvent {
+  return {
+    id: `${told.subject}-${time}`,
+    time,
+    detectedAt: time,
+    cluster: null,
+    summary: `${told.subject}: ${told.kind}`,
+    beginId: null,
+    about: null,
+    ...told,
+  } as TimelineEvent;
+}
+
+async function replayed(
+  path: string,
+  options: { readonly segment?: string; readonly config?: string },
+): Promise<readonly string[]> {
+  const output = new CollectedLines();
+  await replay([path], { format: 'lp', ...options }, output);
+  return output.lines;
+}
+
+class CollectedLines extends Output {
+  readonly lines: string[] = [];
+  override line(text: string): void {
+    this.lines.push(text);
+  }
+  override flush(): void {}
+  override remark(): void {}
+}
+
+/** By whole microseconds: the digits below are the ordinal among events of one moment. */
+function movedTo(endMs: number, lines: readonly string[]): readonly string[] {
+  const stamped = lines.map((line) => {
+    const at = line.lastIndexOf(' ');
+    return { text: line.slice(0, at), ns: BigInt(line.slice(at + 1)) };
+  });
+  const latest = stamped.reduce((max, { ns }) => (ns > max ? ns : max), 0n);
+  const shift = BigInt(endMs) * 1_000_000n - (latest / 1_000n) * 1_000n - 1_000n;
+  return stamped.map(({ text, ns }) => `${text} ${ns + shift}`);
+}
