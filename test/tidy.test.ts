@@ -24,7 +24,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'src/wire/packet.ts',
   ],
   'src/timeline': ['src/time.ts', 'src/events.ts', 'src/samples.ts', 'src/state.ts'],
-  'src/config': ['src/time.ts', 'src/observer/configuration.ts'],
+  'src/config': ['src/time.ts', 'src/observer/configuration.ts', 'src/sinks/influx-settings.ts'],
   'src/capture': ['src/time.ts', 'src/observation.ts', 'src/wire'],
   'src/sinks': ['src/time.ts', 'src/events.ts', 'src/samples.ts'],
   'src/journal': ['src/time.ts', 'src/events.ts', 'src/samples.ts', 'src/timeline'],

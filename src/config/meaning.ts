@@ -5,6 +5,7 @@
  * what is not of its shape is passed over here, because the shape's own check tells of it.
  */
 import { isIP } from 'node:net';
+import { checkInflux } from './influx.ts';
 
 export type Path = readonly PropertyKey[];
 /** What is wrong at a place, and what would be right. */
@@ -45,6 +46,7 @@ export function checkMeaning(file: unknown, report: Report, shown: Shown): void 
   for (const place of places) checkCluster(place, report, shown);
   checkVrids(places, report);
   checkInterfaces(mapping(mapping(file).capture).interfaces, report, shown);
+  checkInflux(mapping(file).influx, report);
 }
 
 interface Place {

@@ -13,6 +13,8 @@ import {
   type ObserverConfiguration,
   type Thresholds,
 } from '../observer/configuration.ts';
+import type { InfluxSettings } from '../sinks/influx-settings.ts';
+import { influxSettings } from './influx.ts';
 import { checkMeaning, type Path, type Report } from './meaning.ts';
 import { type ConfigurationFile, fileSchema, LATER_KEYS } from './schema.ts';
 import { type Environment, resolveValue, whyUnreadable } from './values.ts';
@@ -22,6 +24,8 @@ export interface Configuration {
   readonly capture: CaptureConfiguration;
   readonly journal: JournalConfiguration;
   readonly control: ControlConfiguration;
+  /** null: the timeline stays in the journal */
+  readonly influx: InfluxSettings | null;
   /** what the file holds that this version does not use yet: said once, by whoever reads it */
   readonly unused: readonly string[];
 }
@@ -111,6 +115,8 @@ export function parseConfiguration(text: string, file: string, environment: Envi
     if (!unresolved.has(pathText(issue.path))) reportIssue(issue, value, report, written);
   }
   checkMeaning(value, report, (path, text) => written.get(pathText(path)) ?? text);
+  const section = parsed.data?.influx;
+  const influx = section === undefined ? null : influxSettings(section, folder, report);
   if (problems.length > 0) throw failure(file, problems);
   if (!parsed.success) throw new ConfigurationError(`${file}: ${parsed.error.message}`);
 
@@ -125,6 +131,7 @@ export function parseConfiguration(text: string, file: string, environment: Envi
       samplesMs: journal?.samples ?? 3 * DAY_MS,
     },
     control: { path: pathOf(control?.path) },
+    influx,
     unused,
   };
 }

@@ -6,6 +6,7 @@
  * shows in later pages, what retention removed does not.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import type { TimelineEvent } from '../events.ts';
 import type { Sample } from '../samples.ts';
 import type { Instant } from '../time.ts';
 import type { Incident } from '../timeline/incidents.ts';
@@ -17,6 +18,7 @@ import { EVENT_COLUMNS, type EventRow, eventFromRow, sampleFromRow, severityOf }
 const PAGE_ROWS = 2_000;
 
 const STORY_EVENTS_MAX = 10_000;
+const ORDINAL_MAX = 999;
 
 /** Where the next page begins. */
 export interface Position {
@@ -40,6 +42,13 @@ export interface IncidentStory {
   readonly incident: JournalledIncident;
   /** at most its first 10,000; `eventCount` says how many there are */
   readonly events: readonly JournalledEvent[];
+}
+
+/** What tells apart events of one microsecond: how many of them, 999 at most, have a lower `seq`. */
+export interface OrdinalEvent {
+  readonly seq: number;
+  readonly ordinal: number;
+  readonly event: TimelineEvent;
 }
 
 export interface JournalledSample {
@@ -115,6 +124,17 @@ export class JournalQueries {
     return this.#all<EventRow>(`${SELECT_EVENTS} WHERE e.seq > ? ORDER BY e.seq LIMIT ?`, seq, limit).map(
       eventFromRow,
     );
+  }
+
+  ordinalEventsAfter(seq: number, limit: number): readonly OrdinalEvent[] {
+    return this.#all<EventRow & { readonly ordinal: number }>(
+      `SELECT e.seq, ${EVENT_COLUMNS}, NULL AS incident,
+         (SELECT count(*) FROM (SELECT 1 FROM events o WHERE o.time = e.time AND o.seq < e.seq
+            LIMIT ${ORDINAL_MAX})) AS ordinal
+       FROM events e WHERE e.seq > ? ORDER BY e.seq LIMIT ?`,
+      seq,
+      limit,
+    ).map((row) => ({ seq: row.seq, ordinal: row.ordinal, event: eventFromRow(row).event }));
   }
 
   samplesAfter(seq: number, limit: number): readonly JournalledSample[] {
