@@ -15,15 +15,14 @@ import { type CaptureState, Pump, SYSTEM_CLOCKS } from './capture/pump.ts';
 import type { Configuration } from './config/read.ts';
 import { ControlServer } from './control/server.ts';
 import type { TimelineEvent } from './events.ts';
+import { InfluxHost } from './influx/influx-host.ts';
 import { JournalReader } from './journal/journal-reader.ts';
 import { type JournalTrouble, JournalWriter } from './journal/journal-writer.ts';
 import type { Observation } from './observation.ts';
 import { Observer } from './observer/observer.ts';
 import type { RestoredFacts } from './observer/restoration.ts';
 import type { Sample } from './samples.ts';
-import { InfluxDatabase } from './sinks/influx-database.ts';
-import { INFLUX_SINKS, InfluxSink } from './sinks/influx-sink.ts';
-import { InfluxWriter } from './sinks/influx-writer.ts';
+import { INFLUX_SINKS } from './sinks/influx-sink.ts';
 import type { SinkTrouble } from './sinks/refusals.ts';
 import { type Instant, MS, plusUs, SECOND } from './time.ts';
 import type { JournalledEvent } from './timeline/journalled-event.ts';
@@ -70,7 +69,7 @@ export class App {
   readonly #followers = new Set<Follower>();
   #observer: Observer;
   #control: ControlServer | null = null;
-  #influx: InfluxSink | null = null;
+  #influx: InfluxHost | null = null;
   #beat: NodeJS.Timeout | null = null;
   /** the latest knowledge told: a clock that is set back changes nothing about its order */
   #detectedAt = 0;
@@ -113,11 +112,11 @@ export class App {
     const { interfaces, join, link, onRemark } = options;
     this.#captures = new LiveCapture({ interfaces, join, link, remark: onRemark });
     journal.onCommitted((entries) => this.#told(entries));
-    journal.onWritten(() => this.#influx?.wake());
     journal.onTrouble((trouble) => this.#journalTrouble(trouble));
-    journal.onSetAside(({ path, reason }) =>
-      onRemark(`the journal was damaged (${reason}); it is now ${path}, and a new one has begun`),
-    );
+    journal.onSetAside(({ path, reason }) => {
+      onRemark(`the journal was damaged (${reason}); it is now ${path}, and a new one has begun`);
+      this.#influx?.journalReplaced();
+    });
   }
 
   async #start(): Promise<void> {
@@ -288,16 +287,13 @@ export class App {
       this.#influx = null;
       return;
     }
-    const database = new InfluxDatabase(settings);
-    this.#influx = new InfluxSink({
-      source: this.#journal,
-      writer: new InfluxWriter(settings),
-      create: (missing) => database.create(missing),
+    this.#influx = new InfluxHost({
+      journal: this.#journal,
+      journalPath: this.#options.journalPath,
+      settings,
       onTrouble: (trouble) => this.#sinkTrouble(trouble),
       onRemark: this.#options.onRemark,
-      lastSeq: () => this.#journal.lastSeq,
     });
-    this.#influx.wake();
   }
 
   #sinkTrouble(trouble: SinkTrouble): void {

@@ -31,6 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/alerts': ['src/time.ts', 'src/events.ts', 'src/timeline'],
   'src/control': ['src/time.ts', 'src/events.ts', 'src/timeline'],
   'src/demo': ['src/time.ts'],
+  'src/influx': ['src/journal', 'src/sinks'],
   'src/app.ts': ['src'],
   'src/cli': ['src'],
 };

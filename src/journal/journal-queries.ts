@@ -12,7 +12,14 @@ import type { Instant } from '../time.ts';
 import type { Incident } from '../timeline/incidents.ts';
 import { type EventQuery, eventFilter, type JournalledEvent } from '../timeline/journalled-event.ts';
 import { journalErrorFrom } from './journal-error.ts';
-import { EVENT_COLUMNS, type EventRow, eventFromRow, sampleFromRow, severityOf } from './rows.ts';
+import {
+  EVENT_COLUMNS,
+  type EventRow,
+  eventFromRow,
+  SampleReader,
+  type SampleRow,
+  severityOf,
+} from './rows.ts';
 
 /** Rows looked at for one page: a few milliseconds. */
 const PAGE_ROWS = 2_000;
@@ -60,6 +67,7 @@ export class JournalQueries {
   readonly #db: Database;
   /** by their text: a query for each combination of conditions */
   readonly #statements = new Map<string, Statement<unknown[]>>();
+  readonly #reader = new SampleReader();
 
   constructor(db: Database) {
     this.#db = db;
@@ -138,13 +146,13 @@ export class JournalQueries {
   }
 
   samplesAfter(seq: number, limit: number): readonly JournalledSample[] {
-    return this.#all<SampleRow>(
+    return this.#all<SampleRow & { readonly seq: number }>(
       `SELECT p.seq, p.time, p.field_values, s.name FROM samples p JOIN series s ON s.id = p.series
        WHERE p.seq > ? ORDER BY p.seq LIMIT ?`,
       seq,
       limit,
     ).flatMap((row) => {
-      const sample = sampleFromRow(row);
+      const sample = this.#reader.sample(row);
       return sample === null ? [] : [{ seq: row.seq, sample }];
     });
   }
@@ -154,7 +162,7 @@ export class JournalQueries {
     return this.#all<SampleRow>(
       `SELECT p.seq, p.time, p.field_values, s.name FROM series s JOIN samples p ON p.seq = s.last ORDER BY p.seq`,
     )
-      .map(sampleFromRow)
+      .map((row) => this.#reader.sample(row))
       .filter((sample) => sample !== null);
   }
 
@@ -269,13 +277,6 @@ export interface IncidentRow {
   readonly title: string;
   readonly event_count: number;
   readonly is_over: number;
-}
-
-interface SampleRow {
-  readonly seq: number;
-  readonly time: number;
-  readonly field_values: string;
-  readonly name: string;
 }
 
 export function incidentFromRow(row: IncidentRow): JournalledIncident {

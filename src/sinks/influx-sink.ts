@@ -10,7 +10,6 @@
  * - Written again after a kill, a point is the same point: tags and timestamp follow from the journal alone. So "at
  *   least once" is once in effect.
  * - Order is that of the journal, events before samples. One request is under way, the next batch is being read.
- * - The event loop is shared with the capture's frames: the journal is read in small pages, a few milliseconds each.
  * - What is refused for good is told with the server's reason and passed over; it stays in the journal, where its
  *   `seq` finds it. A server that refuses everything refuses for a reason that has nothing to do with the points: after
  *   40 requests without a point taken, it counts as out of order, and all waits.
@@ -55,6 +54,8 @@ export interface InfluxSinkOptions {
   readonly writer: PointWriter;
   /** makes what the server lacks; throws where it may not */
   readonly create: (missing: Missing) => Promise<void>;
+  /** `written`: points since the start; `eventsWritten`: the last event's `seq` */
+  readonly onProgress: (progress: { readonly written: number; readonly eventsWritten: number }) => void;
   readonly onTrouble: (trouble: SinkTrouble) => void;
   readonly onRemark: (text: string) => void;
   /** how many events are durable by now */
@@ -75,7 +76,7 @@ const GATHER_MS = 150;
 /** Shorter troubles are nobody's business. */
 const TOLD_AFTER_MS = 5_000;
 const FRUITLESS_MAX = 40;
-const STOP_WITHIN_MS = 400;
+const STOP_WITHIN_MS = 300;
 const CAP_REMARK =
   'strangers on the segment have made so many series that further ones are left out, and their events go to one';
 
@@ -126,18 +127,13 @@ export class InfluxSink {
     this.#refusals = new Refusals(options.onTrouble, options.onRemark);
   }
 
-  /** Points written since the start, and events that wait. */
-  get figures(): { readonly written: number; readonly waiting: number } {
-    return { written: this.#written, waiting: Math.max(0, this.#options.lastSeq() - this.#eventsWritten) };
-  }
-
   /** Something is durable that was not. Cheap; to be called at every commit. */
   wake(): void {
     this.#isWoken = true;
     if (this.#running === null && this.#timer === null && !this.#isStopped) this.#runAfter(GATHER_MS);
   }
 
-  /** What the server takes within 400 ms is written; the rest is, at the next start. */
+  /** What the server takes within 300 ms is written; the rest is, at the next start. */
   async stop(): Promise<void> {
     const late = () => new Promise<void>((resolve) => setTimeout(resolve, STOP_WITHIN_MS).unref());
     if (this.#failingSince === null) await Promise.race([this.#flush(), late()]);
@@ -248,7 +244,7 @@ export class InfluxSink {
 
   async #write(lines: readonly Line[], mayCreate = true): Promise<Delivery> {
     if (lines.length === 0) return DONE;
-    const text = lines.map((line) => `${line.text}\n`).join('');
+    const text = `${lines.map((line) => line.text).join('\n')}\n`;
     const verdict = await this.#options.writer.write(text, lines.length);
     switch (verdict.kind) {
       case 'done':
@@ -299,17 +295,18 @@ export class InfluxSink {
   }
 
   async #isDelivered({ from, to }: Batch): Promise<void> {
-    const { source, onTrouble, onRemark } = this.#options;
+    const { source, onProgress, onTrouble, onRemark } = this.#options;
     if (to.events > from.events) await source.advance(READER, to.events, 'events');
     if (to.samples > from.samples) await source.advance(READER, to.samples, 'samples');
     this.#eventsWritten = to.events;
+    onProgress({ written: this.#written, eventsWritten: to.events });
     this.#backOff.reset();
     this.#failingSince = null;
     if (this.#toldAs === 'well') return;
     if (this.#toldAs === 'failing') onRemark('influx takes points again');
     this.#toldAs = 'well';
     // Also where this run told of no trouble: the one before may have.
-    onTrouble({ sink: READER, failing: false, error: null, waiting: this.figures.waiting });
+    onTrouble({ sink: READER, failing: false, error: null, waiting: this.#waiting() });
   }
 
   #pause({ reason, needsPerson, afterMs }: Later, startedAt: number): number {
@@ -323,10 +320,14 @@ export class InfluxSink {
         sink: READER,
         failing: true,
         error: reason,
-        waiting: this.figures.waiting,
+        waiting: this.#waiting(),
       });
     }
     return Math.max(this.#backOff.next(), afterMs ?? 0);
+  }
+
+  #waiting(): number {
+    return Math.max(0, this.#options.lastSeq() - this.#eventsWritten);
   }
 
   /** Retention was faster than the server. */

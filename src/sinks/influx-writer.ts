@@ -21,6 +21,8 @@ const compress = promisify(gzip);
 export class InfluxWriter {
   readonly #settings: InfluxSettings;
   readonly #url: URL;
+  /** There both ends of the compression are paid for here. */
+  readonly #isLoopback: boolean;
   readonly #agent: http.Agent | https.Agent;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #timeoutMs: number;
@@ -30,6 +32,7 @@ export class InfluxWriter {
     this.#settings = settings;
     this.#timeoutMs = timeoutMs;
     this.#url = new URL(writePath(settings));
+    this.#isLoopback = /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(this.#url.hostname);
     const { ca, insecure } = settings;
     const pool = { keepAlive: true, maxSockets: 1 };
     this.#agent =
@@ -64,7 +67,7 @@ export class InfluxWriter {
     text: string,
   ): Promise<{ readonly bytes: Buffer; readonly headers: Readonly<Record<string, string>> }> {
     const bytes = Buffer.from(text);
-    if (bytes.length < GZIP_FROM_BYTES) return { bytes, headers: {} };
+    if (bytes.length < GZIP_FROM_BYTES || this.#isLoopback) return { bytes, headers: {} };
     return { bytes: await compress(bytes, { level: 1 }), headers: { 'Content-Encoding': 'gzip' } };
   }
 

@@ -33,13 +33,29 @@ export function encodePoint(point: Point): string | null {
   }
   if (fields === '') return null;
 
-  let tags = '';
-  for (const key of Object.keys(point.tags).sort()) {
-    const value = escapeName(point.tags[key] ?? '');
-    if (value !== '') tags += `,${escapeName(key)}=${value}`;
+  return `${seriesOf(point.measurement, point.tags)} ${fields} ${timestamp(point)}`;
+}
+
+/** By their tags: samples of one series, read from the journal together, have them in common. */
+const seriesKnown = new WeakMap<Point['tags'], { readonly measurement: string; readonly text: string }>();
+
+function seriesOf(measurement: string, tags: Point['tags']): string {
+  const known = seriesKnown.get(tags);
+  if (known?.measurement === measurement) return known.text;
+  let text = escapeMeasurement(measurement);
+  for (const key of Object.keys(tags).sort()) {
+    const value = escapeName(tags[key] ?? '');
+    if (value !== '') text += `,${escapeName(key)}=${value}`;
   }
-  const ns = BigInt(point.time) * 1_000n + BigInt(point.ordinal);
-  return `${escapeMeasurement(point.measurement)}${tags} ${fields} ${ns}`;
+  seriesKnown.set(tags, { measurement, text });
+  return text;
+}
+
+/** Nanoseconds. */
+function timestamp({ time, ordinal }: Point): string {
+  return time > 0
+    ? `${time}${String(ordinal).padStart(3, '0')}`
+    : String(BigInt(time) * 1_000n + BigInt(ordinal));
 }
 
 /** An event as a point of the measurement `timeline`. */
@@ -73,7 +89,8 @@ export function eventPoint(event: TimelineEvent, seq: number, ordinal: number): 
 
 /** A sample as a point of its own measurement; its tags alone keep it apart from others of that time. */
 export function samplePoint(sample: Sample): Point {
-  return { ...sample, ordinal: 0 };
+  const { measurement, tags, fields, time } = sample;
+  return { measurement, tags, fields, time, ordinal: 0 };
 }
 
 const ORDINAL_MAX = 999;
@@ -99,7 +116,7 @@ export class Ordinals {
 function fieldText(value: FieldValue | null): string | null {
   switch (typeof value) {
     case 'string':
-      return `"${cut(value).replace(LINE_BREAKS, ' ').replace(/["\\]/g, '\\$&')}"`;
+      return `"${NEEDS_CARE.test(value) || value.length * 3 > STRING_BYTES_MAX ? withCare(value) : value}"`;
     case 'bigint':
       return BigInt.asIntN(64, value) === value ? `${value}i` : null;
     case 'number':
@@ -109,6 +126,12 @@ function fieldText(value: FieldValue | null): string | null {
     default:
       return null;
   }
+}
+
+const NEEDS_CARE = /["\\\n\r]/;
+
+function withCare(text: string): string {
+  return cut(text).replace(LINE_BREAKS, ' ').replace(/["\\]/g, '\\$&');
 }
 
 const LINE_BREAKS = /\r\n|[\n\r]/g;
@@ -125,8 +148,17 @@ function cut(text: string): string {
     .replace(/\ufffd+$/, '');
 }
 
+/** Keys and values of tags come again and again. */
+const namesKnown = new Map<string, string>();
+const NAMES_MAX = 4_096;
+
 function escapeName(text: string): string {
-  return withoutTrap(text).replace(/[,= ]/g, '\\$&');
+  const known = namesKnown.get(text);
+  if (known !== undefined) return known;
+  if (namesKnown.size >= NAMES_MAX) namesKnown.clear();
+  const escaped = withoutTrap(text).replace(/[,= ]/g, '\\$&');
+  namesKnown.set(text, escaped);
+  return escaped;
 }
 
 function escapeMeasurement(text: string): string {
