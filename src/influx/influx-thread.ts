@@ -2,6 +2,7 @@
  * The InfluxDB sink's thread: the journal, read only, goes in at one end, requests come out at the other. All that
  * a million points cost is spent here, and not where frames are taken or events are made durable.
  */
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { JournalReader } from '../journal/journal-reader.ts';
 import { InfluxDatabase } from '../sinks/influx-database.ts';
@@ -21,10 +22,17 @@ const owed = new Map<
 >();
 let asked = 0;
 
+// Between two pages the loop has its turn, so that the next batch is read while one is on its way.
 const sink = new InfluxSink({
   source: {
-    ordinalEventsAfter: async (seq, limit) => journal.ordinalEventsAfter(seq, limit),
-    samplesAfter: async (seq, limit) => journal.samplesAfter(seq, limit),
+    async ordinalEventsAfter(seq, limit) {
+      await othersTurn();
+      return journal.ordinalEventsAfter(seq, limit);
+    },
+    async samplesAfter(seq, limit) {
+      await othersTurn();
+      return journal.samplesAfter(seq, limit);
+    },
     cursor: (reader, stream) => ask({ kind: 'cursor', reader, stream }),
     advance: async (reader, seq, stream) => {
       await ask({ kind: 'advance', reader, seq, stream });

@@ -19,6 +19,7 @@ import type { Sample } from '../samples.ts';
 import { BackOff } from './back-off.ts';
 import type { Missing, Verdict } from './influx-answer.ts';
 import { encodePoint, eventPoint, type Point, samplePoint } from './line-protocol.ts';
+import { type Lines, LinesBuilder } from './lines.ts';
 import { type JournalPlace, REFUSED, Refusals, type SinkTrouble, type Stream } from './refusals.ts';
 import { SeriesCap } from './series-cap.ts';
 
@@ -85,12 +86,8 @@ interface Position {
   readonly samples: number;
 }
 
-interface Line extends JournalPlace {
-  readonly text: string;
-}
-
 interface Batch {
-  readonly lines: readonly Line[];
+  readonly lines: Lines;
   readonly from: Position;
   readonly to: Position;
 }
@@ -119,7 +116,7 @@ export class InfluxSink {
   /** In the batch under way: whether any point was taken, requests in vain, and points that may be why. */
   #isAnyTaken = false;
   #fruitless = 0;
-  #suspects: { readonly line: Line; readonly reason: string }[] = [];
+  #suspects: { readonly place: JournalPlace; readonly reason: string }[] = [];
 
   constructor(options: InfluxSinkOptions) {
     this.#options = options;
@@ -196,21 +193,19 @@ export class InfluxSink {
 
   async #gather(from: Position): Promise<Batch> {
     const { source } = this.#options;
-    const lines: Line[] = [];
-    let bytes = 0;
+    const lines = new LinesBuilder();
     const add = (stream: Stream, seq: number, point: Point) => {
       const admitted = this.#cap.admit(point);
       const text = admitted === null ? null : encodePoint(admitted);
-      if (text === null) return;
-      lines.push({ text, stream, seq });
-      bytes += text.length;
+      if (text !== null) lines.add(text, { stream, seq });
     };
-    const room = () => (bytes >= BYTES_MAX ? 0 : Math.min(PAGE_ROWS, this.#linesMax - lines.length));
+    const room = () => (lines.length >= BYTES_MAX ? 0 : Math.min(PAGE_ROWS, this.#linesMax - lines.count));
 
     let { events, samples } = from;
     while (room() > 0) {
       const page = await source.ordinalEventsAfter(events, room());
       for (const { seq, ordinal, event } of page) add('events', seq, eventPoint(event, seq, ordinal));
+      lines.endPage();
       this.#tellGap('events', events, page[0]?.seq);
       events = page.at(-1)?.seq ?? events;
       if (page.length === 0) break;
@@ -218,6 +213,7 @@ export class InfluxSink {
     while (room() > 0) {
       const page = await source.samplesAfter(samples, room());
       for (const { seq, sample } of page) add('samples', seq, samplePoint(sample));
+      lines.endPage();
       this.#tellGap('samples', samples, page[0]?.seq);
       samples = page.at(-1)?.seq ?? samples;
       if (page.length === 0) break;
@@ -227,10 +223,10 @@ export class InfluxSink {
       this.#isCapTold = true;
       this.#options.onRemark(`influx: ${CAP_REMARK}`);
     }
-    return { lines, from, to: isEmpty ? from : { events, samples } };
+    return { lines: lines.build(), from, to: isEmpty ? from : { events, samples } };
   }
 
-  async #deliver(lines: readonly Line[]): Promise<Delivery> {
+  async #deliver(lines: Lines): Promise<Delivery> {
     this.#isAnyTaken = false;
     this.#fruitless = 0;
     this.#suspects = [];
@@ -238,21 +234,20 @@ export class InfluxSink {
     const [first] = this.#suspects;
     if (delivery.kind === 'later' || first === undefined) return delivery;
     if (!this.#isAnyTaken) return wantsPerson(first.reason);
-    for (const { line, reason } of this.#suspects) this.#refusals.tell([line], 1, reason);
+    for (const { place, reason } of this.#suspects) this.#refusals.tell([place], 1, reason);
     return DONE;
   }
 
-  async #write(lines: readonly Line[], mayCreate = true): Promise<Delivery> {
-    if (lines.length === 0) return DONE;
-    const text = `${lines.map((line) => line.text).join('\n')}\n`;
-    const verdict = await this.#options.writer.write(text, lines.length);
+  async #write(lines: Lines, mayCreate = true): Promise<Delivery> {
+    if (lines.count === 0) return DONE;
+    const verdict = await this.#options.writer.write(lines.text, lines.count);
     switch (verdict.kind) {
       case 'done':
-        this.#areTaken(lines.length);
+        this.#areTaken(lines.count);
         return DONE;
       case 'partly':
-        this.#areTaken(Math.max(0, lines.length - verdict.refused));
-        this.#refusals.tell(lines, verdict.refused, verdict.reason);
+        this.#areTaken(Math.max(0, lines.count - verdict.refused));
+        this.#refusals.tell(lines.places, verdict.refused, verdict.reason);
         return DONE;
       case 'halve':
         return this.#writeHalves(lines, verdict);
@@ -267,23 +262,22 @@ export class InfluxSink {
     this.#isAnyTaken = true;
   }
 
-  async #writeHalves(lines: readonly Line[], verdict: Halve): Promise<Delivery> {
+  async #writeHalves(lines: Lines, verdict: Halve): Promise<Delivery> {
     const { reason, isCertain, isTooLarge } = verdict;
     this.#fruitless++;
     if (!isCertain && !this.#isAnyTaken && this.#fruitless >= FRUITLESS_MAX) return wantsPerson(reason);
-    const [line] = lines;
-    if (lines.length === 1 && line !== undefined) {
-      if (isCertain) this.#refusals.tell(lines, 1, reason);
-      else this.#suspects.push({ line, reason });
+    if (lines.count === 1) {
+      if (isCertain) this.#refusals.tell(lines.places, 1, reason);
+      else this.#suspects.push(...lines.places.map((place) => ({ place, reason })));
       return DONE;
     }
-    const middle = Math.ceil(lines.length / 2);
-    if (isTooLarge) this.#linesMax = Math.min(this.#linesMax, middle);
-    const first = await this.#write(lines.slice(0, middle));
-    return first.kind === 'later' ? first : this.#write(lines.slice(middle));
+    const [first, second] = lines.halves();
+    if (isTooLarge) this.#linesMax = Math.min(this.#linesMax, first.count);
+    const delivery = await this.#write(first);
+    return delivery.kind === 'later' ? delivery : this.#write(second);
   }
 
-  async #create(verdict: Later, missing: Missing, lines: readonly Line[]): Promise<Delivery> {
+  async #create(verdict: Later, missing: Missing, lines: Lines): Promise<Delivery> {
     try {
       await this.#options.create(missing);
     } catch (error) {
