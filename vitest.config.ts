@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** The live tests measure real daemons: they run when the others, which take all processors, are done. */
+/** What runs real servers, then what measures real daemons, when the tests that take all processors are done. */
 export default defineConfig({
   test: {
     projects: [
@@ -8,9 +8,19 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/live/**'],
+          exclude: ['test/live/**', 'test/servers/**'],
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'servers',
+          include: ['test/servers/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -22,7 +32,7 @@ export default defineConfig({
           fileParallelism: false,
           maxConcurrency: 6,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
