@@ -77,6 +77,8 @@ export interface InfluxOptions {
 export class RealInflux extends RealServer {
   readonly #options: InfluxOptions;
   #backupPort = 0;
+  /** keeps the disk while the server is down */
+  #holder: ChildProcess | null = null;
 
   constructor(options: InfluxOptions = {}) {
     super();
@@ -85,13 +87,14 @@ export class RealInflux extends RealServer {
 
   override async start(): Promise<void> {
     if (this.#backupPort === 0) this.#backupPort = await freePort();
+    if (this.#options.diskMb !== undefined)
+      this.#holder ??= await diskHolder(this.#data, this.#options.diskMb);
     await super.start();
   }
 
   protected command(): readonly string[] {
-    const { diskMb, auth = false } = this.#options;
-    const data = join(this.folder, 'data');
-    mkdirSync(data, { recursive: true });
+    const { auth = false } = this.#options;
+    mkdirSync(this.#data, { recursive: true });
     const config = join(this.folder, 'influxdb.conf');
     writeFileSync(
       config,
@@ -100,8 +103,8 @@ bind-address = "127.0.0.1:${this.#backupPort}"
 [meta]
   dir = "${this.folder}/meta"
 [data]
-  dir = "${data}/data"
-  wal-dir = "${data}/wal"
+  dir = "${this.#data}/data"
+  wal-dir = "${this.#data}/wal"
 [http]
   bind-address = "127.0.0.1:${this.port}"
   log-enabled = false
@@ -110,15 +113,37 @@ bind-address = "127.0.0.1:${this.#backupPort}"
   store-enabled = false
 `,
     );
-    if (diskMb === undefined) return ['influxd', '-config', config];
-    const script = `mount -t tmpfs -o size=${diskMb}m tmpfs "$1" && exec influxd -config "$2"`;
-    return ['unshare', '--mount', 'sh', '-c', script, 'sh', data, config];
+    const program = ['influxd', '-config', config];
+    return this.#holder === null
+      ? program
+      : ['nsenter', '--mount', '--target', `${this.#holder.pid}`, ...program];
+  }
+
+  get #data(): string {
+    return join(this.folder, 'data');
   }
 
   /** Its disk, as it sees it. */
   get disk(): string {
-    return `/proc/${this.pid}/root${join(this.folder, 'data')}`;
+    return `/proc/${this.#holder?.pid}/root${this.#data}`;
   }
+
+  override async remove(): Promise<void> {
+    await this.kill();
+    this.#holder?.kill('SIGKILL');
+    await super.remove();
+  }
+}
+
+/** A process whose mounts, which nobody else sees, hold a small file system at `folder`. */
+async function diskHolder(folder: string, megabytes: number): Promise<ChildProcess> {
+  mkdirSync(folder, { recursive: true });
+  const script = `mount -t tmpfs -o size=${megabytes}m tmpfs "$1" && echo mounted && exec sleep infinity`;
+  const child = spawn('unshare', ['--mount', 'sh', '-c', script, 'sh', folder], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await once(child.stdout, 'data');
+  return child;
 }
 
 export class RealVictoriaMetrics extends RealServer {
