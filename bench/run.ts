@@ -1,19 +1,20 @@
 /**
- * `npm run bench [-- replay|live] [--quick] [--runs N]`: what the issues ask for in figures, each beside its target.
- * Both parts unless one is named. Exit status 1: a target was missed.
+ * `npm run bench [-- replay|live|influx] [--quick] [--runs N]`: what the issues ask for in figures, each beside its target.
+ * All parts unless one is named. Exit status 1: a target was missed.
  */
 import { parseArgs } from 'node:util';
+import { influx } from './influx.ts';
 import { live } from './live/live.ts';
 import { replay } from './replay.ts';
 
-const PARTS = ['replay', 'live'];
+const PARTS = ['replay', 'live', 'influx'];
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: 'boolean', default: false }, runs: { type: 'string', default: '5' } },
 });
 const unknown = positionals.find((part) => !PARTS.includes(part));
 if (unknown !== undefined) {
-  console.error(`bench: ${unknown}: replay or live`);
+  console.error(`bench: ${unknown}: replay, live or influx`);
   process.exit(2);
 }
 const wanted = (part: string) => positionals.length === 0 || positionals.includes(part);
@@ -21,4 +22,5 @@ const wanted = (part: string) => positionals.length === 0 || positionals.include
 let met = true;
 if (wanted('replay')) met = (await replay({ isQuick: options.quick, runs: Number(options.runs) })) && met;
 if (wanted('live')) met = (await live(options.quick)) && met;
+if (wanted('influx')) met = (await influx(options.quick)) && met;
 process.exitCode = met ? 0 : 1;
