@@ -74,7 +74,7 @@ export function eventPoint(event: TimelineEvent, seq: number, ordinal: number): 
       id: event.id,
       seq: BigInt(seq),
       summary: event.summary,
-      details: JSON.stringify(details),
+      details: detailsText(details),
       duration_ms: details.durationMs ?? null,
       cause: details.cause ?? null,
       from: details.from ?? null,
@@ -85,6 +85,29 @@ export function eventPoint(event: TimelineEvent, seq: number, ordinal: number): 
     time: event.time,
     ordinal,
   };
+}
+
+/** JSON that stays JSON: where it is too long for a field, the longest entries go, and are named. */
+function detailsText(details: object): string {
+  const text = JSON.stringify(details);
+  if (fits(text)) return text;
+  const kept = new Map(Object.entries(details));
+  const longestFirst = [...kept]
+    .map(([name, value]) => ({ name, length: (JSON.stringify(value) ?? '').length }))
+    .sort((a, b) => b.length - a.length);
+  const omitted: string[] = [];
+  for (const { name } of longestFirst) {
+    kept.delete(name);
+    omitted.push(name);
+    const shorter = JSON.stringify({ ...Object.fromEntries(kept), omitted });
+    if (fits(shorter)) return shorter;
+  }
+  return '{}';
+}
+
+function fits(text: string): boolean {
+  // A UTF-16 unit takes at most three bytes in UTF-8: short texts, that is nearly all of ours, are not measured.
+  return text.length * 3 <= STRING_BYTES_MAX || Buffer.byteLength(text) <= STRING_BYTES_MAX;
 }
 
 /** A sample as a point of its own measurement; its tags alone keep it apart from others of that time. */
@@ -138,11 +161,8 @@ const LINE_BREAKS = /\r\n|[\n\r]/g;
 const STRING_BYTES_MAX = 65_535;
 
 function cut(text: string): string {
-  // A UTF-16 unit takes at most three bytes in UTF-8: short texts, that is all of ours, are not measured.
-  if (text.length * 3 <= STRING_BYTES_MAX) return text;
-  const bytes = Buffer.from(text);
-  if (bytes.length <= STRING_BYTES_MAX) return text;
-  return bytes
+  if (fits(text)) return text;
+  return Buffer.from(text)
     .subarray(0, STRING_BYTES_MAX)
     .toString()
     .replace(/\ufffd+$/, '');

@@ -214,8 +214,7 @@ describe('the section influx', () => {
       ca: null,
       insecure: false,
     });
-    const section =
-      '{url: "${URL}", database: d, user: u, password: "${TOKEN}", retentionPolicy: long, retention: 52w, insecure: true}';
+    const section = `{url: "\${URL}", database: d, user: u, password: "\${TOKEN}", retentionPolicy: long, retention: 52w, insecure: true}`;
     expect(read(section)).toMatchObject({
       url: 'http://tsdb:8086',
       user: 'u',
@@ -227,13 +226,13 @@ describe('the section influx', () => {
   });
 
   it('of versions 2 and 3 has a token', () => {
-    expect(read('{url: "${URL}", version: 2, org: ops, bucket: b, token: "${TOKEN}"}')).toMatchObject({
+    expect(read(`{url: "\${URL}", version: 2, org: ops, bucket: b, token: "\${TOKEN}"}`)).toMatchObject({
       version: 2,
       org: 'ops',
       database: 'b',
       token: 'se/cret',
     });
-    expect(read('{url: "${URL}", version: 3, database: d, token: "${TOKEN}"}')).toMatchObject({
+    expect(read(`{url: "\${URL}", version: 3, database: d, token: "\${TOKEN}"}`)).toMatchObject({
       version: 3,
       database: 'd',
     });
