@@ -88,9 +88,11 @@ export function parseConfiguration(text: string, file: string, environment: Envi
   const folder = dirname(file);
   visit(document, {
     Pair(_, pair, ancestors) {
-      if (!isScalar(pair.key) || typeof pair.key.value !== 'string' || !LATER_KEYS.has(pair.key.value))
-        return;
-      unused.push(pathText([...pathTo(ancestors), pair.key.value]));
+      if (!isScalar(pair.key) || typeof pair.key.value !== 'string') return;
+      const path = [...pathTo(ancestors), pair.key.value];
+      const lastKeys = path.filter((step) => typeof step === 'string').slice(-2);
+      if (!LATER_KEYS.has(lastKeys.join('.'))) return;
+      unused.push(pathText(path));
       return visit.SKIP;
     },
     Scalar(key, scalar, ancestors) {

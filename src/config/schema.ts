@@ -134,11 +134,11 @@ export const fileSchema = section({
 
 export type ConfigurationFile = z.infer<typeof fileSchema>;
 
-/** Keys whose contents a later version reads: neither resolved nor checked. */
+/** Keys whose contents a later version reads, neither resolved nor checked: at the top, or in items of a list. */
 export const LATER_KEYS: ReadonlySet<string> = new Set([
-  'haproxy',
-  'database',
-  'service',
+  'nodes.haproxy',
+  'nodes.database',
+  'virtualRouters.service',
   'grafana',
   'alerts',
 ]);

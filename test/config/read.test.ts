@@ -225,6 +225,13 @@ describe('the section influx', () => {
     });
   });
 
+  it('is used, with each of its keys', () => {
+    const text = `influx: {url: "http://h", database: "\${NAME}"}`;
+    const { influx, unused } = parseConfiguration(text, 'f.yaml', { NAME: 'vw' });
+    expect(influx?.database).toBe('vw');
+    expect(unused).toEqual([]);
+  });
+
   it('of versions 2 and 3 has a token', () => {
     expect(read(`{url: "\${URL}", version: 2, org: ops, bucket: b, token: "\${TOKEN}"}`)).toMatchObject({
       version: 2,
