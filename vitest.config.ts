@@ -1,9 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/**
- * The live tests measure real daemons: they run when the others, which take all processors, are done. So do those on
- * real servers.
- */
+/** What runs real servers, then what measures real daemons, when the tests that take all processors are done. */
 export default defineConfig({
   test: {
     projects: [
@@ -18,22 +15,22 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'servers',
+          include: ['test/servers/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
           name: 'live',
           include: ['test/live/**/*.test.ts'],
           globalSetup: 'test/support/live-setup.ts',
           // Within a file labs run side by side; files, which load the machine differently, one after the other.
           fileParallelism: false,
           maxConcurrency: 6,
-          hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        test: {
-          name: 'servers',
-          include: ['test/servers/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
         },

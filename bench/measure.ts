@@ -41,6 +41,11 @@ export function median(costs: readonly Cost[]): Cost {
   };
 }
 
+/** Of a process that lives; 0 for one that does not. */
+export function highWaterMb(pid: number | undefined): number {
+  return (highWaterKb(pid) * 1_024) / 1e6;
+}
+
 function highWaterKb(pid: number | undefined): number {
   try {
     return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);

@@ -17,17 +17,22 @@ import { silenceFrom, silenceTold } from './alerts/silence-request.ts';
 import type { CaptureListener } from './capture/capture-listener.ts';
 import type { CaptureLink } from './capture/live/capture-link.ts';
 import { LiveCapture } from './capture/live/live-capture.ts';
-import { Pump, SYSTEM_CLOCKS } from './capture/pump.ts';
+import { type CaptureState, Pump, SYSTEM_CLOCKS } from './capture/pump.ts';
 import type { Configuration } from './config/read.ts';
 import { ControlServer, type SilenceSources } from './control/server.ts';
 import type { TimelineEvent } from './events.ts';
+import { InfluxHost } from './influx/influx-host.ts';
 import { JournalReader } from './journal/journal-reader.ts';
 import { type JournalTrouble, JournalWriter } from './journal/journal-writer.ts';
 import type { Observation } from './observation.ts';
 import { Observer } from './observer/observer.ts';
 import type { RestoredFacts } from './observer/restoration.ts';
+import type { Sample } from './samples.ts';
+import { INFLUX_SINKS } from './sinks/influx-sink.ts';
+import type { SinkTrouble } from './sinks/refusals.ts';
 import { type Instant, MS, plusUs, SECOND } from './time.ts';
 import type { JournalledEvent } from './timeline/journalled-event.ts';
+import { ownSamples } from './timeline/own-samples.ts';
 import { type StatusDocument, statusDocument } from './timeline/status.ts';
 
 export interface AppOptions {
@@ -59,6 +64,7 @@ const RESTORED_MAX = 20_000;
 const DAY_US = 24 * 3_600 * SECOND;
 const DAY_MAX = 20_000;
 const ALIVE_EVERY_US = SECOND;
+const OWN_SAMPLES_EVERY_US = 30 * SECOND;
 const RELOAD_WITHIN_MS = 2_000;
 
 export class App {
@@ -76,10 +82,12 @@ export class App {
   /** settled once every alert service that was replaced has noted what it knows */
   #retired: Promise<unknown> = Promise.resolve();
   #reloading: Promise<void> = Promise.resolve();
+  #influx: InfluxHost | null = null;
   #beat: NodeJS.Timeout | null = null;
   /** the latest knowledge told: a clock that is set back changes nothing about its order */
   #detectedAt = 0;
   #aliveAt = 0;
+  #ownSamplesAt = Number.NEGATIVE_INFINITY;
   /** events given to the journal and not yet told */
   #untold = 0;
   #lastSeq = 0;
@@ -118,9 +126,10 @@ export class App {
     this.#captures = new LiveCapture({ interfaces, join, link, remark: onRemark });
     journal.onCommitted((entries) => this.#told(entries));
     journal.onTrouble((trouble) => this.#journalTrouble(trouble));
-    journal.onSetAside(({ path, reason }) =>
-      onRemark(`the journal was damaged (${reason}); it is now ${path}, and a new one has begun`),
-    );
+    journal.onSetAside(({ path, reason }) => {
+      onRemark(`the journal was damaged (${reason}); it is now ${path}, and a new one has begun`);
+      this.#influx?.journalReplaced();
+    });
   }
 
   async #start(): Promise<void> {
@@ -139,6 +148,7 @@ export class App {
       previous: previousRun.kind,
       previousUntil: previousRun.until,
     });
+    this.#startInflux(this.#options.configuration);
     if (controlPath !== null) {
       this.#control = await ControlServer.listen(controlPath, {
         status: () => this.status(),
@@ -188,6 +198,8 @@ export class App {
     if (this.#stopping !== null) return;
     this.#observer = this.#observerFor(configuration, this.#pump.now);
     await this.#startAlerts(configuration);
+    await this.#influx?.stop();
+    this.#startInflux(configuration);
   }
 
   async status(): Promise<StatusDocument> {
@@ -198,7 +210,7 @@ export class App {
       events.push(event);
     const open = await this.#journal.openConditions();
     const captures = this.#pump.states();
-    const behind = captures.flatMap(({ seeing, upTo }) => (seeing && upTo !== null ? [upTo] : []));
+    const delays = captures.flatMap((capture) => this.#delayMs(capture) ?? []);
     return statusDocument({
       now: wall(now),
       host: this.#host,
@@ -216,8 +228,7 @@ export class App {
       events,
       open: open.map(({ event }) => event),
       health: {
-        delayMs:
-          behind.length === 0 ? null : Math.max(0, SYSTEM_CLOCKS.wallUs() - wall(minimum(behind))) / MS,
+        delayMs: delays.length === 0 ? null : Math.max(...delays),
         waiting: this.#journal.trouble.waiting,
         lastSeq: this.#lastSeq,
       },
@@ -240,6 +251,7 @@ export class App {
     }
     this.#retireAlerts();
     await this.#retired;
+    await this.#influx?.stop();
     await this.#journal.stop(this.#pump.wallOf(this.#pump.now));
     await this.#control?.close();
   }
@@ -247,7 +259,11 @@ export class App {
   #observe(observation: Observation): void {
     const events = this.#observer.observe(observation);
     const isClock = observation.kind === 'clock';
-    const samples = isClock || events.length > 0 ? this.#observer.takeSamples() : [];
+    const samples = isClock || events.length > 0 ? [...this.#observer.takeSamples()] : [];
+    if (isClock && observation.at - this.#ownSamplesAt >= OWN_SAMPLES_EVERY_US) {
+      this.#ownSamplesAt = observation.at;
+      samples.push(...this.#ownSamples(observation.at));
+    }
     const isAlive = isClock && observation.at - this.#aliveAt >= ALIVE_EVERY_US;
     if (events.length === 0 && samples.length === 0 && !isAlive) return;
     this.#aliveAt = observation.at;
@@ -360,6 +376,49 @@ export class App {
     });
   }
 
+  // ---- InfluxDB: reads the journal by itself; what it cannot take comes back as an observation.
+
+  #startInflux({ influx: settings }: Configuration): void {
+    if (settings === null) {
+      // It may have been failing when it was last configured.
+      for (const sink of INFLUX_SINKS) this.#sinkTrouble({ sink, failing: false, error: null, waiting: 0 });
+      this.#influx = null;
+      return;
+    }
+    this.#influx = new InfluxHost({
+      journal: this.#journal,
+      journalPath: this.#options.journalPath,
+      settings,
+      onTrouble: (trouble) => this.#sinkTrouble(trouble),
+      onRemark: this.#options.onRemark,
+    });
+  }
+
+  #sinkTrouble(trouble: SinkTrouble): void {
+    if (this.#stopping === null) this.#observe({ kind: 'sink', at: this.#pump.now, ...trouble });
+  }
+
+  // ---- vipwatch itself
+
+  #ownSamples(at: Instant): readonly Sample[] {
+    const influx = this.#influx?.figures;
+    return ownSamples({
+      host: this.#host,
+      time: at,
+      captures: this.#pump.states().map((state) => ({ ...state, delayMs: this.#delayMs(state) })),
+      outlets: [
+        { part: 'journal', waiting: this.#journal.trouble.waiting, written: this.#journal.lastSeq },
+        ...(influx === undefined ? [] : [{ part: 'influx', ...influx }]),
+      ],
+    });
+  }
+
+  /** How far what a capture has told is behind the present; null while it cannot see. */
+  #delayMs({ seeing, upTo }: CaptureState): number | null {
+    if (!seeing || upTo === null) return null;
+    return Math.max(0, SYSTEM_CLOCKS.wallUs() - this.#pump.wallOf(upTo)) / MS;
+  }
+
   /** Continues from what the journal says; `until` is the last sign of life that it holds. */
   #observerFor(configuration: Configuration, until: Instant | null): Observer {
     const options = { configuration: configuration.observer, samples: true, name: this.#host };
@@ -388,8 +447,4 @@ export class App {
       reader.close();
     }
   }
-}
-
-function minimum(instants: readonly Instant[]): Instant {
-  return Math.min(...instants) as Instant;
 }

@@ -28,6 +28,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'src/time.ts',
     'src/observer/configuration.ts',
     'src/grafana/settings.ts',
+    'src/sinks/influx-settings.ts',
     'src/alerts/configuration.ts',
     'src/alerts/rules.ts',
     'src/alerts/quiet.ts',
@@ -42,6 +43,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/demo': ['src/time.ts'],
   'src/dashboards': [],
   'src/grafana': ['src/time.ts', 'src/events.ts', 'src/timeline'],
+  'src/influx': ['src/journal', 'src/sinks'],
   'src/app.ts': ['src'],
   'src/cli': ['src'],
 };

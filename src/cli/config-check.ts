@@ -15,7 +15,7 @@ export async function configCheck(file: string, output: Output): Promise<void> {
 }
 
 function* understood(configuration: Configuration): Generator<string> {
-  const { observer, capture, journal, control, alerts, grafana } = configuration;
+  const { observer, capture, journal, control, alerts, influx, grafana } = configuration;
   for (const { name, nodes, virtualRouters } of observer.clusters) {
     yield `cluster ${name}: ${plural(nodes.length, 'node')}, ${plural(virtualRouters.length, 'virtual router')}`;
     for (const node of nodes) yield `  node ${node.name}: ${node.addresses.join(', ')}`;
@@ -43,6 +43,8 @@ function* understood(configuration: Configuration): Generator<string> {
     ];
     yield `alerts: ${told.length === 0 ? 'no receiver' : told.join('; ')}${heartbeat === null ? '' : `; a heartbeat every ${duration(heartbeat.everyMs)}`}`;
   }
+  if (influx !== null)
+    yield `InfluxDB ${influx.version} at ${influx.url}, ${influx.version === 2 ? 'bucket' : 'database'} ${influx.database}`;
   if (grafana !== null) {
     yield `Grafana at ${grafana.url}${grafana.annotations ? ', told of failovers and conditions as annotations' : ', for `vipwatch dashboards`'}`;
   }

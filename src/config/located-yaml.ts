@@ -56,9 +56,11 @@ export class LocatedYaml {
     const unused: string[] = [];
     visit(this.#document, {
       Pair: (_, pair, ancestors) => {
-        if (!isScalar(pair.key) || typeof pair.key.value !== 'string' || !passedOver.has(pair.key.value))
-          return;
-        unused.push(pathText([...pathTo(ancestors), pair.key.value]));
+        if (!isScalar(pair.key) || typeof pair.key.value !== 'string') return;
+        const path = [...pathTo(ancestors), pair.key.value];
+        const lastKeys = path.filter((step) => typeof step === 'string').slice(-2);
+        if (!passedOver.has(lastKeys.join('.'))) return;
+        unused.push(pathText(path));
         return visit.SKIP;
       },
       Scalar: (key, scalar, ancestors) => {

@@ -6,6 +6,7 @@
  */
 import { isIP } from 'node:net';
 import { checkGrafana } from './grafana.ts';
+import { checkInflux } from './influx.ts';
 
 export type Path = readonly PropertyKey[];
 /** What is wrong at a place, and what would be right. */
@@ -47,6 +48,7 @@ export function checkMeaning(file: unknown, report: Report, shown: Shown): void 
   checkVrids(places, report);
   checkInterfaces(mapping(mapping(file).capture).interfaces, report, shown);
   checkGrafana(mapping(file).grafana, report);
+  checkInflux(mapping(file).influx, report);
 }
 
 interface Place {

@@ -12,8 +12,10 @@ import {
   type ObserverConfiguration,
   type Thresholds,
 } from '../observer/configuration.ts';
+import type { InfluxSettings } from '../sinks/influx-settings.ts';
 import { alertsOf } from './alerts.ts';
 import { grafanaSettings } from './grafana.ts';
+import { influxSettings } from './influx.ts';
 import { ConfigurationError, LocatedYaml } from './located-yaml.ts';
 import { checkMeaning, type Path } from './meaning.ts';
 import { type ConfigurationFile, fileSchema, LATER_KEYS } from './schema.ts';
@@ -28,6 +30,8 @@ export interface Configuration {
   readonly alerts: AlertsConfiguration | null;
   /** null: there is none */
   readonly grafana: GrafanaSettings | null;
+  /** null: the timeline stays in the journal */
+  readonly influx: InfluxSettings | null;
   /** what the file holds that this version does not use yet: said once, by whoever reads it */
   readonly unused: readonly string[];
 }
@@ -70,9 +74,11 @@ export function parseConfiguration(text: string, file: string, environment: Envi
   const parsed = yaml.check(fileSchema, value);
   checkMeaning(value, yaml.report, (path, shown) => yaml.asWritten(path, shown));
   const alerts = alertsOf(parsed?.alerts, yaml, folder);
-  const section = parsed?.grafana;
+  const influx = parsed?.influx === undefined ? null : influxSettings(parsed.influx, folder, yaml.report);
   const grafana =
-    section === undefined ? null : grafanaSettings(section, null, environment, folder, yaml.report);
+    parsed?.grafana === undefined
+      ? null
+      : grafanaSettings(parsed.grafana, influx, environment, folder, yaml.report);
   yaml.throwIfWrong();
   if (parsed === null) throw new ConfigurationError(`${file}: is no configuration`);
 
@@ -89,6 +95,7 @@ export function parseConfiguration(text: string, file: string, environment: Envi
     control: { path: pathOf(control?.path) },
     alerts,
     grafana,
+    influx,
     unused,
   };
 }

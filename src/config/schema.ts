@@ -43,6 +43,33 @@ const virtualRouter = section({
   service: laterMapping('service'),
 });
 
+const INFLUX_URL =
+  'the address of the server, such as http://127.0.0.1:8086, without user or password, which have keys of their own';
+const INFLUX_VERSION = '1, 2 or 3 (1 for VictoriaMetrics, too)';
+const RETENTION = 'a duration of InfluxDB, such as 90d or 52w, or INF';
+const influx = section({
+  url: z
+    .string({ error: INFLUX_URL })
+    .refine(
+      (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && !/[@?#]/.test(value),
+      { error: INFLUX_URL },
+    ),
+  version: z.literal([1, 2, 3], { error: INFLUX_VERSION }).default(1),
+  database: text('the name of a database, such as vipwatch').optional(),
+  org: text('the name of an organization').optional(),
+  bucket: text('the name of a bucket, such as vipwatch').optional(),
+  token: text('a token, best by file:PATH').optional(),
+  user: text('the name of a user').optional(),
+  password: text('a password, best by file:PATH').optional(),
+  retentionPolicy: text('the name of a retention policy').optional(),
+  retention: z
+    .string({ error: RETENTION })
+    .regex(/^(\d+[hdw]|INF)$/, { error: RETENTION })
+    .optional(),
+  caFile: text('the path of a file of certificates').optional(),
+  insecure: z.boolean({ error: 'true or false' }).default(false),
+});
+
 const GRAFANA_URL =
   'the address of Grafana, such as http://127.0.0.1:3000 or https://example.com/grafana, without user or password';
 const DATA_SOURCE_URL =
@@ -114,12 +141,16 @@ export const fileSchema = section({
       .refine((path) => Buffer.byteLength(path) <= SOCKET_PATH_MAX, { error: SOCKET })
       .optional(),
   }).optional(),
-  influx: laterMapping('influx'),
+  influx: influx.optional(),
   grafana: grafana.optional(),
   alerts: alertsSchema.optional(),
 });
 
 export type ConfigurationFile = z.infer<typeof fileSchema>;
 
-/** Keys whose contents a later version reads: neither resolved nor checked. */
-export const LATER_KEYS: ReadonlySet<string> = new Set(['haproxy', 'database', 'service', 'influx']);
+/** Keys whose contents a later version reads, neither resolved nor checked: by the list in whose items they stand. */
+export const LATER_KEYS: ReadonlySet<string> = new Set([
+  'nodes.haproxy',
+  'nodes.database',
+  'virtualRouters.service',
+]);

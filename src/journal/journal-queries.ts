@@ -6,17 +6,26 @@
  * shows in later pages, what retention removed does not.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import type { TimelineEvent } from '../events.ts';
 import type { Sample } from '../samples.ts';
 import type { Instant } from '../time.ts';
 import type { Incident } from '../timeline/incidents.ts';
 import { type EventQuery, eventFilter, type JournalledEvent } from '../timeline/journalled-event.ts';
 import { journalErrorFrom } from './journal-error.ts';
-import { EVENT_COLUMNS, type EventRow, eventFromRow, sampleFromRow, severityOf } from './rows.ts';
+import {
+  EVENT_COLUMNS,
+  type EventRow,
+  eventFromRow,
+  SampleReader,
+  type SampleRow,
+  severityOf,
+} from './rows.ts';
 
 /** Rows looked at for one page: a few milliseconds. */
 const PAGE_ROWS = 2_000;
 
 const STORY_EVENTS_MAX = 10_000;
+const ORDINAL_MAX = 999;
 
 /** Where the next page begins. */
 export interface Position {
@@ -49,6 +58,13 @@ export interface IncidentStory {
   readonly events: readonly JournalledEvent[];
 }
 
+/** What tells apart events of one microsecond: how many of them, 999 at most, have a lower `seq`. */
+export interface OrdinalEvent {
+  readonly seq: number;
+  readonly ordinal: number;
+  readonly event: TimelineEvent;
+}
+
 export interface JournalledSample {
   readonly seq: number;
   readonly sample: Sample;
@@ -58,6 +74,7 @@ export class JournalQueries {
   readonly #db: Database;
   /** by their text: a query for each combination of conditions */
   readonly #statements = new Map<string, Statement<unknown[]>>();
+  readonly #reader = new SampleReader();
 
   constructor(db: Database) {
     this.#db = db;
@@ -124,14 +141,25 @@ export class JournalQueries {
     );
   }
 
+  ordinalEventsAfter(seq: number, limit: number): readonly OrdinalEvent[] {
+    return this.#all<EventRow & { readonly ordinal: number }>(
+      `SELECT e.seq, ${EVENT_COLUMNS}, NULL AS incident,
+         (SELECT count(*) FROM (SELECT 1 FROM events o WHERE o.time = e.time AND o.seq < e.seq
+            LIMIT ${ORDINAL_MAX})) AS ordinal
+       FROM events e WHERE e.seq > ? ORDER BY e.seq LIMIT ?`,
+      seq,
+      limit,
+    ).map((row) => ({ seq: row.seq, ordinal: row.ordinal, event: eventFromRow(row).event }));
+  }
+
   samplesAfter(seq: number, limit: number): readonly JournalledSample[] {
-    return this.#all<SampleRow>(
+    return this.#all<SampleRow & { readonly seq: number }>(
       `SELECT p.seq, p.time, p.field_values, s.name FROM samples p JOIN series s ON s.id = p.series
        WHERE p.seq > ? ORDER BY p.seq LIMIT ?`,
       seq,
       limit,
     ).flatMap((row) => {
-      const sample = sampleFromRow(row);
+      const sample = this.#reader.sample(row);
       return sample === null ? [] : [{ seq: row.seq, sample }];
     });
   }
@@ -141,7 +169,7 @@ export class JournalQueries {
     return this.#all<SampleRow>(
       `SELECT p.seq, p.time, p.field_values, s.name FROM series s JOIN samples p ON p.seq = s.last ORDER BY p.seq`,
     )
-      .map(sampleFromRow)
+      .map((row) => this.#reader.sample(row))
       .filter((sample) => sample !== null);
   }
 
@@ -273,13 +301,6 @@ export interface IncidentRow {
   readonly title: string;
   readonly event_count: number;
   readonly is_over: number;
-}
-
-interface SampleRow {
-  readonly seq: number;
-  readonly time: number;
-  readonly field_values: string;
-  readonly name: string;
 }
 
 export function incidentFromRow(row: IncidentRow): JournalledIncident {

@@ -36,6 +36,7 @@ const handlers: Handlers = {
   },
   page: ({ query, from }) => opened().queries.page(query, from),
   eventsAfter: ({ seq, limit }) => opened().queries.eventsAfter(seq, limit),
+  ordinalEventsAfter: ({ seq, limit }) => opened().queries.ordinalEventsAfter(seq, limit),
   samplesAfter: ({ seq, limit }) => opened().queries.samplesAfter(seq, limit),
   lastSamples: () => opened().queries.lastSamples(),
   openConditions: () => opened().queries.openConditions(),

@@ -23,6 +23,7 @@ import type {
   IncidentStory,
   JournalledIncident,
   JournalledSample,
+  OrdinalEvent,
   Position,
 } from './journal-queries.ts';
 import { WorkerLine } from './worker-line.ts';
@@ -59,6 +60,7 @@ export class JournalWriter {
   #line: WorkerLine;
   #reviving: Promise<WorkerLine> | null = null;
   readonly #committed = new Set<CommittedListener>();
+  readonly #written = new Set<() => void>();
   readonly #troubled = new Set<TroubleListener>();
   readonly #replaced = new Set<SetAsideListener>();
 
@@ -105,6 +107,12 @@ export class JournalWriter {
   /** Events in order of `seq`, once each, as soon as they are durable, or cannot be made so. */
   onCommitted(listener: CommittedListener): void {
     this.#committed.add(listener);
+  }
+
+  /** Something more can be read, events or samples. */
+  onWritten(listener: () => void): () => void {
+    this.#written.add(listener);
+    return () => this.#written.delete(listener);
   }
 
   /** Called when writing begins to fail, when the first event is lost, and when all is well again. */
@@ -169,6 +177,10 @@ export class JournalWriter {
 
   eventsAfter(seq: number, limit: number): Promise<readonly JournalledEvent[]> {
     return this.#ask('eventsAfter', { seq, limit });
+  }
+
+  ordinalEventsAfter(seq: number, limit: number): Promise<readonly OrdinalEvent[]> {
+    return this.#ask('ordinalEventsAfter', { seq, limit });
   }
 
   samplesAfter(seq: number, limit: number): Promise<readonly JournalledSample[]> {
@@ -284,6 +296,7 @@ export class JournalWriter {
       if (known.seq > this.#toldSeq) untold.push({ ...known, event });
     }
     this.#tell(untold, true);
+    if (batch.events.length + batch.samples.length > 0) for (const listener of this.#written) listener();
     if (this.#events.length === 0 && this.#error !== null) {
       this.#error = null;
       for (const listener of this.#troubled) listener(this.trouble);

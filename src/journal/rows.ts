@@ -105,29 +105,50 @@ export function fieldValues(sample: Sample): string {
   );
 }
 
-/** Null where the row makes no sense. */
-export function sampleFromRow(row: {
+export interface SampleRow {
   readonly name: string;
   readonly time: number;
   readonly field_values: string;
-}): Sample | null {
-  try {
-    const [measurement, tags, types] = JSON.parse(row.name) as SeriesName;
-    const values = JSON.parse(row.field_values) as readonly unknown[];
-    const fields: Record<string, FieldValue> = {};
-    for (const [index, [field, type]] of types.entries()) {
-      const value = fieldFrom(values[index], type);
-      if (value !== null) fields[field] = value;
+}
+
+/** Rows to samples; those of one series have their tags in common. Null where a row makes no sense. */
+export class SampleReader {
+  readonly #series = new Map<string, Series>();
+
+  sample(row: SampleRow): Sample | null {
+    try {
+      const { measurement, tags, types } = this.#seriesOf(row.name);
+      const values = JSON.parse(row.field_values) as readonly unknown[];
+      const fields: Record<string, FieldValue> = {};
+      for (const [index, [field, type]] of types.entries()) {
+        const value = fieldFrom(values[index], type);
+        if (value !== null) fields[field] = value;
+      }
+      return { measurement, time: row.time as Instant, tags, fields };
+    } catch {
+      return null;
     }
-    return {
-      measurement: measurement as Sample['measurement'],
-      time: row.time as Instant,
-      tags: Object.fromEntries(tags),
-      fields,
-    };
-  } catch {
-    return null;
   }
+
+  #seriesOf(name: string): Series {
+    let series = this.#series.get(name);
+    if (series === undefined) {
+      const [measurement, tags, types] = JSON.parse(name) as SeriesName;
+      if (this.#series.size >= SERIES_MAX) this.#series.clear();
+      series = { measurement: measurement as Sample['measurement'], tags: Object.fromEntries(tags), types };
+      this.#series.set(name, series);
+    }
+    return series;
+  }
+}
+
+/** Names remembered: each is parsed once as long as no more than so many take turns. */
+const SERIES_MAX = 5_000;
+
+interface Series {
+  readonly measurement: Sample['measurement'];
+  readonly tags: Sample['tags'];
+  readonly types: SeriesName[2];
 }
 
 /** Null for NaN and infinities, which JSON does not know and no graph shows. */

@@ -12,6 +12,7 @@ import type {
   IncidentStory,
   JournalledIncident,
   JournalledSample,
+  OrdinalEvent,
   Position,
 } from './journal-queries.ts';
 
@@ -27,6 +28,7 @@ export interface Requests {
   append: { takes: Batch; answers: readonly Appended[] };
   page: { takes: { query: EventQuery; from: Position | null }; answers: EventPage };
   eventsAfter: { takes: { seq: number; limit: number }; answers: readonly JournalledEvent[] };
+  ordinalEventsAfter: { takes: { seq: number; limit: number }; answers: readonly OrdinalEvent[] };
   samplesAfter: { takes: { seq: number; limit: number }; answers: readonly JournalledSample[] };
   lastSamples: { takes: null; answers: readonly Sample[] };
   openConditions: { takes: null; answers: readonly JournalledEvent[] };

@@ -33,13 +33,29 @@ export function encodePoint(point: Point): string | null {
   }
   if (fields === '') return null;
 
-  let tags = '';
-  for (const key of Object.keys(point.tags).sort()) {
-    const value = escapeName(point.tags[key] ?? '');
-    if (value !== '') tags += `,${escapeName(key)}=${value}`;
+  return `${seriesOf(point.measurement, point.tags)} ${fields} ${timestamp(point)}`;
+}
+
+/** By their tags: samples of one series, read from the journal together, have them in common. */
+const seriesKnown = new WeakMap<Point['tags'], { readonly measurement: string; readonly text: string }>();
+
+function seriesOf(measurement: string, tags: Point['tags']): string {
+  const known = seriesKnown.get(tags);
+  if (known?.measurement === measurement) return known.text;
+  let text = escapeMeasurement(measurement);
+  for (const key of Object.keys(tags).sort()) {
+    const value = escapeName(tags[key] ?? '');
+    if (value !== '') text += `,${escapeName(key)}=${value}`;
   }
-  const ns = BigInt(point.time) * 1_000n + BigInt(point.ordinal);
-  return `${escapeMeasurement(point.measurement)}${tags} ${fields} ${ns}`;
+  seriesKnown.set(tags, { measurement, text });
+  return text;
+}
+
+/** Nanoseconds. */
+function timestamp({ time, ordinal }: Point): string {
+  return time > 0
+    ? `${time}${String(ordinal).padStart(3, '0')}`
+    : String(BigInt(time) * 1_000n + BigInt(ordinal));
 }
 
 /** An event as a point of the measurement `timeline`. */
@@ -58,7 +74,7 @@ export function eventPoint(event: TimelineEvent, seq: number, ordinal: number): 
       id: event.id,
       seq: BigInt(seq),
       summary: event.summary,
-      details: JSON.stringify(details),
+      details: detailsText(details),
       duration_ms: details.durationMs ?? null,
       cause: details.cause ?? null,
       from: details.from ?? null,
@@ -71,9 +87,33 @@ export function eventPoint(event: TimelineEvent, seq: number, ordinal: number): 
   };
 }
 
+/** JSON that stays JSON: where it is too long for a field, the longest entries go, and are named. */
+function detailsText(details: object): string {
+  const text = JSON.stringify(details);
+  if (fits(text)) return text;
+  const kept = new Map(Object.entries(details));
+  const longestFirst = [...kept]
+    .map(([name, value]) => ({ name, length: (JSON.stringify(value) ?? '').length }))
+    .sort((a, b) => b.length - a.length);
+  const omitted: string[] = [];
+  for (const { name } of longestFirst) {
+    kept.delete(name);
+    omitted.push(name);
+    const shorter = JSON.stringify({ ...Object.fromEntries(kept), omitted });
+    if (fits(shorter)) return shorter;
+  }
+  return '{}';
+}
+
+function fits(text: string): boolean {
+  // A UTF-16 unit takes at most three bytes in UTF-8: short texts, that is nearly all of ours, are not measured.
+  return text.length * 3 <= STRING_BYTES_MAX || Buffer.byteLength(text) <= STRING_BYTES_MAX;
+}
+
 /** A sample as a point of its own measurement; its tags alone keep it apart from others of that time. */
 export function samplePoint(sample: Sample): Point {
-  return { ...sample, ordinal: 0 };
+  const { measurement, tags, fields, time } = sample;
+  return { measurement, tags, fields, time, ordinal: 0 };
 }
 
 const ORDINAL_MAX = 999;
@@ -99,7 +139,7 @@ export class Ordinals {
 function fieldText(value: FieldValue | null): string | null {
   switch (typeof value) {
     case 'string':
-      return `"${cut(value).replace(LINE_BREAKS, ' ').replace(/["\\]/g, '\\$&')}"`;
+      return `"${NEEDS_CARE.test(value) || value.length * 3 > STRING_BYTES_MAX ? withCare(value) : value}"`;
     case 'bigint':
       return BigInt.asIntN(64, value) === value ? `${value}i` : null;
     case 'number':
@@ -111,22 +151,34 @@ function fieldText(value: FieldValue | null): string | null {
   }
 }
 
+const NEEDS_CARE = /["\\\n\r]/;
+
+function withCare(text: string): string {
+  return cut(text).replace(LINE_BREAKS, ' ').replace(/["\\]/g, '\\$&');
+}
+
 const LINE_BREAKS = /\r\n|[\n\r]/g;
 const STRING_BYTES_MAX = 65_535;
 
 function cut(text: string): string {
-  // A UTF-16 unit takes at most three bytes in UTF-8: short texts, that is all of ours, are not measured.
-  if (text.length * 3 <= STRING_BYTES_MAX) return text;
-  const bytes = Buffer.from(text);
-  if (bytes.length <= STRING_BYTES_MAX) return text;
-  return bytes
+  if (fits(text)) return text;
+  return Buffer.from(text)
     .subarray(0, STRING_BYTES_MAX)
     .toString()
     .replace(/\ufffd+$/, '');
 }
 
+/** Keys and values of tags come again and again. */
+const namesKnown = new Map<string, string>();
+const NAMES_MAX = 4_096;
+
 function escapeName(text: string): string {
-  return withoutTrap(text).replace(/[,= ]/g, '\\$&');
+  const known = namesKnown.get(text);
+  if (known !== undefined) return known;
+  if (namesKnown.size >= NAMES_MAX) namesKnown.clear();
+  const escaped = withoutTrap(text).replace(/[,= ]/g, '\\$&');
+  namesKnown.set(text, escaped);
+  return escaped;
 }
 
 function escapeMeasurement(text: string): string {

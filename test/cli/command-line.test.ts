@@ -190,11 +190,11 @@ describe('vipwatch replay', () => {
   });
 
   it('says which sections of a configuration are not used yet', () => {
-    const config = file('full.yaml', 'cluster: web\ninflux: {url: "http://127.0.0.1:8086"}\n');
+    const config = file('full.yaml', 'cluster: web\ngrafana: {url: "http://127.0.0.1:3000"}\n');
     const { status, stderr } = vipwatch(['replay', '--format', 'jsonl', '-c', config, failover]);
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: 'vipwatch: note: full.yaml: influx is not used yet\n',
+      stderr: 'vipwatch: note: full.yaml: grafana is not used yet\n',
     });
   });
 

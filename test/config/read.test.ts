@@ -39,10 +39,10 @@ clusters:
         vips: [192.168.10.10]
         nodes: [hosta, hostb]
       - {vrid: 52, unicast: true}
-influx: {url: "http://127.0.0.1:8086", token: file:/nonexistent/and-not-needed-yet}
+grafana: {url: "http://127.0.0.1:3000", token: file:/nonexistent/and-not-needed-yet}
 `);
     expect(capture).toEqual({ interfaces: ['eth0'], join: true });
-    expect(unused).toEqual(['clusters[0].nodes[0].haproxy', 'influx']);
+    expect(unused).toEqual(['clusters[0].nodes[0].haproxy', 'grafana']);
     expect(observer.thresholds).toEqual(DEFAULT_THRESHOLDS);
     expect(observer.clusters).toEqual([
       {
@@ -102,6 +102,7 @@ control: {path: /run/other/control.sock}
       capture: { interfaces: [], join: true },
       journal: { path: null, retentionMs: 30 * 86_400_000, samplesMs: 3 * 86_400_000 },
       control: { path: null },
+      influx: null,
     });
   });
 
@@ -190,6 +191,84 @@ virtualRouters:
     expect(message).not.toContain('hunter2');
     expect(message.split('\n')).toHaveLength(8);
     expect(message).toContain(`no node is named x\${SECRET}; the cluster's nodes: \${SECRET}, file:secret`);
+  });
+});
+
+describe('the section influx', () => {
+  const read = (section: string) =>
+    parseConfiguration(`influx: ${section}\n`, '/etc/vipwatch/vipwatch.yaml', {
+      TOKEN: 'se/cret',
+      URL: 'http://tsdb:8086/',
+    }).influx;
+
+  it('of version 1 needs a database, and may have a user and a retention policy to be made', () => {
+    expect(read('{url: "http://127.0.0.1:8086/influx/", database: vipwatch}')).toEqual({
+      url: 'http://127.0.0.1:8086/influx',
+      version: 1,
+      database: 'vipwatch',
+      org: null,
+      token: null,
+      user: null,
+      password: null,
+      retentionPolicy: null,
+      retention: 'INF',
+      ca: null,
+      insecure: false,
+    });
+    const section = `{url: "\${URL}", database: d, user: u, password: "\${TOKEN}", retentionPolicy: long, retention: 52w, insecure: true}`;
+    expect(read(section)).toMatchObject({
+      url: 'http://tsdb:8086',
+      user: 'u',
+      password: 'se/cret',
+      retentionPolicy: 'long',
+      retention: '52w',
+      insecure: true,
+    });
+  });
+
+  it('is used, with each of its keys', () => {
+    const text = `influx: {url: "http://h", database: "\${NAME}"}`;
+    const { influx, unused } = parseConfiguration(text, 'f.yaml', { NAME: 'vw' });
+    expect(influx?.database).toBe('vw');
+    expect(unused).toEqual([]);
+  });
+
+  it('of versions 2 and 3 has a token', () => {
+    expect(read(`{url: "\${URL}", version: 2, org: ops, bucket: b, token: "\${TOKEN}"}`)).toMatchObject({
+      version: 2,
+      org: 'ops',
+      database: 'b',
+      token: 'se/cret',
+    });
+    expect(read(`{url: "\${URL}", version: 3, database: d, token: "\${TOKEN}"}`)).toMatchObject({
+      version: 3,
+      database: 'd',
+    });
+  });
+
+  it.each([
+    [
+      '{url: "http://h", version: 2, database: d}',
+      ['database: is not for InfluxDB 2', 'org: missing', 'bucket: missing', 'token: missing'],
+    ],
+    ['{url: "http://h"}', ['database: missing; InfluxDB 1 needs database']],
+    ['{url: "http://h", version: 4, database: d}', ['version: 4 does not fit; expected 1, 2 or 3']],
+    ['{url: "http://u:p@h", database: d}', ['url: "http://u:p@h" does not fit; expected the address']],
+    ['{url: "h:8086", database: d}', ['url: "h:8086" does not fit']],
+    ['{url: "http://h", database: d, password: p}', ['user: missing; a password is of a user']],
+    ['{url: "http://h", database: d, retention: 90d}', ['retentionPolicy: missing']],
+    [
+      '{url: "http://h", database: d, caFile: nowhere.pem}',
+      ['caFile: /etc/vipwatch/nowhere.pem cannot be read: no such file'],
+    ],
+  ])('%s is refused', (section, expected) => {
+    let message = '';
+    try {
+      read(section);
+    } catch (error) {
+      message = error instanceof ConfigurationError ? error.message : '';
+    }
+    for (const part of expected) expect(message).toContain(`influx.${part}`);
   });
 });
 

@@ -51,6 +51,23 @@ describe('append', () => {
     expect(read.map(({ seq }) => seq)).toEqual([1, 2, 3]);
   });
 
+  it('counts the events of a microsecond in their order, also from the middle on and after a restart', () => {
+    const journal = open();
+    journal.append([event(1), event(2), event(1)], [], at(2));
+    journal.append([event(1), event(2)], [], at(2));
+    const ordinals = (of: Journal, after: number) =>
+      of.queries.ordinalEventsAfter(after, 10).map(({ seq, ordinal }) => [seq, ordinal]);
+    const all = [
+      [1, 0],
+      [2, 0],
+      [3, 1],
+      [4, 2],
+      [5, 1],
+    ];
+    expect(ordinals(journal, 0)).toEqual(all);
+    expect(ordinals(reopen(journal), 3)).toEqual(all.slice(3));
+  });
+
   it('enters no event twice: who does not know whether it was entered says it again', () => {
     const journal = open();
     const [first, second, third] = [event(1), event(2), event(3)];

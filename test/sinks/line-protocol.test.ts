@@ -107,6 +107,17 @@ describe('an event', () => {
   });
 });
 
+it('details too long for a field lose their longest entries, name them, and stay JSON', () => {
+  const speakers = Array.from({ length: 9_000 }, (_, i) => `10.${i >> 8}.${i & 255}.1`);
+  const details = { ...failover.details, speakers };
+  const { fields } = eventPoint({ ...failover, details }, 1, 0);
+  expect(JSON.parse(String(fields.details))).toEqual({ ...failover.details, omitted: ['speakers'] });
+});
+
+it('a time before 1970 is a negative number of nanoseconds', () => {
+  expect(line({ time: instantFromUs(-2), ordinal: 1 })).toBe('m v=1 -1999');
+});
+
 it('a sample is a point of its own measurement', () => {
   const sample = {
     measurement: 'vip',
