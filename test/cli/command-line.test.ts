@@ -190,11 +190,14 @@ describe('vipwatch replay', () => {
   });
 
   it('says which sections of a configuration are not used yet', () => {
-    const config = file('full.yaml', 'cluster: web\ngrafana: {url: "http://127.0.0.1:3000"}\n');
+    const config = file(
+      'full.yaml',
+      'cluster: web\nvirtualRouters:\n  - {vrid: 51, service: {probe: "tcp://10.0.0.100:80"}}\n',
+    );
     const { status, stderr } = vipwatch(['replay', '--format', 'jsonl', '-c', config, failover]);
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: 'vipwatch: note: full.yaml: grafana is not used yet\n',
+      stderr: 'vipwatch: note: full.yaml: service is not used yet\n',
     });
   });
 

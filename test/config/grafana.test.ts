@@ -64,10 +64,10 @@ it('says what is wrong, where, and what would be right', () => {
 `),
   ).toEqual([
     'vipwatch.yaml:1: grafana.password: missing; either token, or user and password',
-    'vipwatch.yaml:2: grafana.url: "grafana.example.com" does not fit; expected the address of Grafana, such as http://127.0.0.1:3000 or https://example.com/grafana, without user or password',
+    'vipwatch.yaml:2: grafana.url: the value does not fit; expected the address of Grafana, such as http://127.0.0.1:3000 or https://example.com/grafana, without user or password',
     'vipwatch.yaml:3: grafana.token: stands beside user or password; either token, or user and password',
     'vipwatch.yaml:6: grafana.datasource.uid: "with space" does not fit; expected at most 40 of letters, digits, - and _',
-    'vipwatch.yaml:7: grafana.datasource.url: "http://…@db:8086" does not fit; expected the address of InfluxDB as Grafana reaches it, such as http://127.0.0.1:8086, without user or password',
+    'vipwatch.yaml:7: grafana.datasource.url: the value does not fit; expected the address of InfluxDB as Grafana reaches it, such as http://127.0.0.1:8086, without user or password',
     'vipwatch.yaml:8: grafana.folders: unknown key; known here: url, token, user, password, folder, annotations, datasource, caFile, insecure',
   ]);
   expect(problems('grafana: {url: "http://g", annotations: true}')).toEqual([

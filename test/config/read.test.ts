@@ -38,11 +38,10 @@ clusters:
         segment: eth0
         vips: [192.168.10.10]
         nodes: [hosta, hostb]
-      - {vrid: 52, unicast: true}
-grafana: {url: "http://127.0.0.1:3000", token: file:/nonexistent/and-not-needed-yet}
+      - {vrid: 52, unicast: true, service: {probe: "file:/nonexistent/and-not-needed-yet"}}
 `);
     expect(capture).toEqual({ interfaces: ['eth0'], join: true });
-    expect(unused).toEqual(['clusters[0].nodes[0].haproxy', 'grafana']);
+    expect(unused).toEqual(['clusters[0].nodes[0].haproxy', 'clusters[0].virtualRouters[1].service']);
     expect(observer.thresholds).toEqual(DEFAULT_THRESHOLDS);
     expect(observer.clusters).toEqual([
       {
@@ -253,8 +252,8 @@ describe('the section influx', () => {
     ],
     ['{url: "http://h"}', ['database: missing; InfluxDB 1 needs database']],
     ['{url: "http://h", version: 4, database: d}', ['version: 4 does not fit; expected 1, 2 or 3']],
-    ['{url: "http://u:p@h", database: d}', ['url: "http://u:p@h" does not fit; expected the address']],
-    ['{url: "h:8086", database: d}', ['url: "h:8086" does not fit']],
+    ['{url: "http://u:p@h", database: d}', ['url: the value does not fit; expected the address']],
+    ['{url: "h:8086", database: d}', ['url: the value does not fit']],
     ['{url: "http://h", database: d, password: p}', ['user: missing; a password is of a user']],
     ['{url: "http://h", database: d, retention: 90d}', ['retentionPolicy: missing']],
     [
