@@ -21,6 +21,7 @@ import { type CaptureState, Pump, SYSTEM_CLOCKS } from './capture/pump.ts';
 import type { Configuration } from './config/read.ts';
 import { ControlServer, type SilenceSources } from './control/server.ts';
 import type { TimelineEvent } from './events.ts';
+import type { AnnotationFeed } from './grafana/annotation-feed.ts';
 import { InfluxHost } from './influx/influx-host.ts';
 import { JournalReader } from './journal/journal-reader.ts';
 import { type JournalTrouble, JournalWriter } from './journal/journal-writer.ts';
@@ -83,6 +84,7 @@ export class App {
   #retired: Promise<unknown> = Promise.resolve();
   #reloading: Promise<void> = Promise.resolve();
   #influx: InfluxHost | null = null;
+  #annotations: AnnotationFeed | null = null;
   #beat: NodeJS.Timeout | null = null;
   /** the latest knowledge told: a clock that is set back changes nothing about its order */
   #detectedAt = 0;
@@ -149,6 +151,7 @@ export class App {
       previousUntil: previousRun.until,
     });
     this.#startInflux(this.#options.configuration);
+    await this.#startAnnotations(this.#options.configuration);
     if (controlPath !== null) {
       this.#control = await ControlServer.listen(controlPath, {
         status: () => this.status(),
@@ -200,6 +203,7 @@ export class App {
     await this.#startAlerts(configuration);
     await this.#influx?.stop();
     this.#startInflux(configuration);
+    await this.#startAnnotations(configuration);
   }
 
   async status(): Promise<StatusDocument> {
@@ -251,6 +255,7 @@ export class App {
     }
     this.#retireAlerts();
     await this.#retired;
+    await this.#annotations?.stop();
     await this.#influx?.stop();
     await this.#journal.stop(this.#pump.wallOf(this.#pump.now));
     await this.#control?.close();
@@ -279,6 +284,7 @@ export class App {
     this.#untold -= entries.length;
     this.#lastSeq = entries.at(-1)?.seq ?? this.#lastSeq;
     this.#alerts?.take(entries);
+    this.#annotations?.news();
     this.#options.onTold(entries);
     for (const follower of this.#followers) follower(entries);
   }
@@ -396,6 +402,31 @@ export class App {
 
   #sinkTrouble(trouble: SinkTrouble): void {
     if (this.#stopping === null) this.#observe({ kind: 'sink', at: this.#pump.now, ...trouble });
+  }
+
+  // ---- Grafana: failovers and conditions as annotations, where that is asked for.
+
+  async #startAnnotations({ grafana: settings }: Configuration): Promise<void> {
+    await this.#annotations?.stop();
+    this.#annotations = null;
+    if (settings?.annotations !== true || settings.credentials === null) {
+      this.#sinkTrouble({ sink: 'grafana', failing: false, error: null, waiting: 0 });
+      return;
+    }
+    // Loaded where it is needed: an HTTP client is a fifth of this process.
+    const { AnnotationFeed } = await import('./grafana/annotation-feed.ts');
+    const { GrafanaAnnotations } = await import('./grafana/annotations.ts');
+    const { GrafanaClient } = await import('./grafana/client.ts');
+    if (this.#stopping !== null) return;
+    const annotations = new GrafanaAnnotations(
+      new GrafanaClient({ ...settings, credentials: settings.credentials }),
+    );
+    this.#annotations = new AnnotationFeed({
+      journal: this.#journal,
+      tell: (entry, signal) => annotations.tell(entry, signal),
+      onTrouble: (trouble) => this.#sinkTrouble({ sink: 'grafana', ...trouble }),
+      onRemark: this.#options.onRemark,
+    });
   }
 
   // ---- vipwatch itself
