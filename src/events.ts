@@ -116,6 +116,43 @@ export const DETAILS = {
   sink: detail<string>('string', 'what events are told to: `journal`, `influx`, …'),
   error: detail<string>('string', 'what went wrong, in its own words'),
   waiting: detail<number>('number', 'events that wait to be told'),
+  probe: detail<string>('string', 'the probe, as a URL without credentials'),
+  uncertaintyMs: detail<number>('number', 'the most by which the measured time can be off'),
+  answeredBy: detail<string | null>(
+    'string or null',
+    'who answered the first probe that succeeded again, where the answer says so',
+  ),
+  neverAnnounced: detail<boolean>(
+    'boolean',
+    'the new master was not heard to announce the VIP: hosts may still send to the old one',
+  ),
+  service: detail<string>('string', 'the service that is dead: a probe’s URL, or where a proxy is asked'),
+  fitElsewhere: detail<string | null>(
+    'string or null',
+    'a node whose own service answers, and that should have taken over',
+  ),
+  server: detail<string>('string', 'the server of a proxy, by its name there'),
+  backend: detail<string>('string', 'the backend of a proxy, by its name there'),
+  status: detail<string>('string', 'its status in HAProxy’s words'),
+  checkStatus: detail<string>(
+    'string',
+    'the result of the last check in HAProxy’s short form: `L4CON`, `L7STS` …',
+  ),
+  checkText: detail<string>('string', 'what the last check said'),
+  since: detail<string>('time', 'since when, by the source’s own clock'),
+  flaps: detail<number>('number', 'transitions to DOWN since the poll before'),
+  uncheckedOnly: detail<boolean>(
+    'boolean',
+    'the backend counts as up only by servers that nothing checks: whether they work is not known',
+  ),
+  servers: detail<number>('number', 'servers that the backend has'),
+  what: detail<string>('string', 'what is used up: `sessions`, `queue`, `connections`'),
+  used: detail<number>('number', 'how much of it is in use'),
+  limit: detail<number>('number', 'how much of it there is'),
+  target: detail<string>('string', 'where it is asked, without credentials'),
+  oldPid: detail<number | null>('number or null', 'the process until then, where it is known'),
+  newPid: detail<number | null>('number or null', 'the process from then on, where it is known'),
+  differences: detail<readonly string[]>('string[]', 'in what they differ, in words; at most 16'),
 } as const;
 
 export type FailoverCause = 'graceful' | 'silence' | 'priority-drop' | 'preemption' | 'claim-only';
@@ -134,6 +171,7 @@ interface Kind<N extends DetailName = DetailName> {
 
 const VR = 'vr:SEGMENT/FAMILY/VRID';
 const VIP = 'vip:SEGMENT/ADDRESS';
+const PROXY = 'proxy:NODE';
 
 function kind<const N extends DetailName>(
   phases: Kind['phases'],
@@ -278,6 +316,74 @@ export const KINDS = {
     'A MAC that belongs to no speaker claims the VIP while its master goes on speaking.',
     ['holder', 'holderMac', 'otherMac'],
     ['blindMs'],
+  ),
+  'vip-dark': kind(
+    'begin/end',
+    'critical',
+    VIP,
+    'The service probe through the VIP fails. Begins at the start of the first of several failures in a row, ends at the start of the first success: `durationMs` is the measured blackout. `about` names the failover that it belongs to, as soon as that is known.',
+    ['probe', 'error'],
+    ['uncertaintyMs', 'answeredBy', 'neverAnnounced', 'blindMs'],
+  ),
+  'vip-on-dead-service': kind(
+    'begin/end',
+    'critical',
+    VIP,
+    'The VIP’s holder speaks, but its own proxy or service is dead: VRRP looks healthy while clients fail.',
+    ['holder', 'service', 'error'],
+    ['fitElsewhere', 'blindMs'],
+  ),
+  'server-down': kind(
+    'begin/end',
+    'warning',
+    `${PROXY}/PROXY/SERVER`,
+    'A proxy’s check took a server out. Dated by the proxy itself.',
+    ['server', 'backend', 'status', 'checkStatus', 'checkText', 'since'],
+    ['flaps', 'uncheckedOnly'],
+  ),
+  'server-maint': kind(
+    'begin/end',
+    'info',
+    `${PROXY}/PROXY/SERVER`,
+    'Somebody took a server out: MAINT or DRAIN.',
+    ['server', 'backend', 'status', 'since'],
+  ),
+  'backend-down': kind(
+    'begin/end',
+    'critical',
+    `${PROXY}/PROXY`,
+    'A backend has no server left that it may use: every client fails.',
+    ['backend', 'status', 'servers', 'since'],
+    ['flaps'],
+  ),
+  'proxy-saturated': kind(
+    'begin/end',
+    'warning',
+    `${PROXY}/PROXY[/SERVER]`,
+    'Sessions, connections or a queue are near their limit.',
+    ['what', 'used', 'limit'],
+  ),
+  'proxy-unreachable': kind(
+    'begin/end',
+    'critical',
+    PROXY,
+    'A proxy does not answer polls, or nothing that can be used. What it last said of its servers is not known any more.',
+    ['target', 'error', 'reason'],
+    ['blindMs'],
+  ),
+  'proxy-restarted': kind(
+    'instant',
+    'info',
+    PROXY,
+    'Another process answers, with counters from zero: a reload or a restart. No outage by itself.',
+    ['target', 'oldPid', 'newPid'],
+  ),
+  'proxy-drift': kind(
+    'begin/end',
+    'warning',
+    'cluster:NAME',
+    'Proxies of one cluster know other backends or servers, or hold other servers for up.',
+    ['differences'],
   ),
   'capture-degraded': kind(
     'begin/end',

@@ -2,6 +2,7 @@
  * The observer's inputs: one fact from outside with its time. A closed union; the sources make them, the pump
  * puts them in order, the observer concludes.
  */
+import type { ProxyReading } from './reading/proxy.ts';
 import type { Instant } from './time.ts';
 import type { Advert, Carp, Claim, Family } from './wire/packet.ts';
 
@@ -21,6 +22,8 @@ export type Observation =
   | SightObservation
   | RunObservation
   | SinkObservation
+  | ProxyObservation
+  | ProbeObservation
   | ClockObservation;
 
 /** An advert, valid or not. Equal adverts of one speaker may be, and in the fast path are, one `advert` object. */
@@ -91,6 +94,53 @@ export interface SinkObservation {
   readonly error: string | null;
   /** events that wait for it */
   readonly waiting: number;
+}
+
+/** One poll of a HAProxy process: what it said, or why it said nothing. */
+export interface ProxyObservation {
+  readonly kind: 'proxy';
+  /** when the answer was complete, or given up */
+  readonly at: Instant;
+  readonly askedAt: Instant;
+  readonly cluster: string;
+  readonly node: string;
+  /** which of the node's processes: its place in the configuration's list */
+  readonly index: number;
+  /** null: it failed */
+  readonly reading: ProxyReading | null;
+  readonly failure: PollFailure | null;
+}
+
+/**
+ * Why a source said nothing, or nothing that can be used. `refused`: nobody listens there, though the machine is alive
+ * (a missing unix socket, too). `timeout`: nobody answered in time. `unreachable`: no way there. `closed`: the connection
+ * ended in the middle. `denied`: it wants other credentials. `answer`: an answer that is none (a status other than 200,
+ * no CSV, too large). `tls`: the certificate or the handshake. `blind`: our own fault, which says nothing of the source.
+ */
+export interface PollFailure {
+  readonly reason: 'refused' | 'timeout' | 'unreachable' | 'closed' | 'denied' | 'answer' | 'tls' | 'blind';
+  /** for people; no secrets, at most 200 characters */
+  readonly error: string;
+}
+
+/** One probe of a service: through the VIP, or to a node beside it. Those of one target come in the order they began. */
+export interface ProbeObservation {
+  readonly kind: 'probe';
+  /** when its result became usable: no probe of the same target that began earlier is still out */
+  readonly at: Instant;
+  /** when it was sent */
+  readonly startedAt: Instant;
+  readonly cluster: string;
+  /** the virtual router's place in the cluster's list */
+  readonly router: number;
+  /** the node that was asked directly; null: whoever holds the VIP */
+  readonly node: string | null;
+  /** null: it succeeded */
+  readonly failure: PollFailure | null;
+  /** until the service had answered; null where it did not */
+  readonly latencyMs: number | null;
+  /** who answered, where the answer says so: a name or an address */
+  readonly answeredBy: string | null;
 }
 
 /** Time passed and nothing was heard. */

@@ -11,16 +11,7 @@ import { eventFilter } from '../timeline/journalled-event.ts';
  * into `KINDS` leaves this list.
  */
 export const LATER_KINDS = {
-  'vip-dark': 'begin/end',
-  'vip-on-dead-service': 'begin/end',
   'vip-on-read-only': 'begin/end',
-  'server-down': 'begin/end',
-  'server-maint': 'begin/end',
-  'backend-down': 'begin/end',
-  'proxy-saturated': 'begin/end',
-  'proxy-unreachable': 'begin/end',
-  'proxy-restarted': 'instant',
-  'proxy-drift': 'begin/end',
   'replication-broken': 'begin/end',
   'replication-lag': 'begin/end',
   'errant-transactions': 'begin/end',

@@ -77,6 +77,7 @@ export class Pump implements CaptureListener {
   readonly #clocks: Clocks;
   readonly #clock = new StreamClock();
   readonly #lanes = new Map<string, Lane>();
+  readonly #told: TimeOrder;
   /** when this process itself stood still, by the monotonic clock */
   readonly #stalls: { readonly from: number; readonly until: number }[] = [];
   #beatUs: number;
@@ -88,12 +89,24 @@ export class Pump implements CaptureListener {
     this.#beatUs = clocks.monotonicUs();
     this.#clock.read(this.#beatUs, clocks.wallUs());
     this.#now = this.#clock.now();
+    this.#told = new TimeOrder((observation) => target.observe(observation), null, 'until-released');
     for (const capture of captures) this.#lanes.set(capture, this.#newLane(capture));
   }
 
   /** How far time has come for the observer, in stream time. */
   get now(): Instant {
     return this.#now;
+  }
+
+  /** Now, in stream time: what a poll is to be dated by. Lies ahead of `now` by what captures have not told yet. */
+  present(): Instant {
+    this.#readClocks();
+    return this.#clock.now();
+  }
+
+  /** Takes in what no capture says (polls, probes). It waits, in order with the frames, until time has come to it. */
+  tell(observation: Observation): void {
+    this.#told.push({ ...observation, at: this.#told.admit(observation.at) });
   }
 
   /** What the wall clock showed then. */
@@ -260,6 +273,7 @@ export class Pump implements CaptureListener {
   /** Hands on what is held, the oldest of all captures first. */
   #release(until: number): void {
     const orders = [...this.#lanes.values()].map((lane) => lane.order);
+    orders.push(this.#told);
     for (;;) {
       let oldest: TimeOrder | null = null;
       let others = until;

@@ -105,13 +105,14 @@ const DAY_MS = 86_400_000;
 function clustersOf(file: ConfigurationFile): readonly ObservedCluster[] {
   return clustersWithPaths(file).map(({ cluster }) => ({
     name: cluster.name,
-    nodes: cluster.nodes.map(({ name, addresses }) => ({ name, addresses })),
+    nodes: cluster.nodes.map(({ name, addresses }) => ({ name, addresses, proxies: [] })),
     virtualRouters: cluster.virtualRouters.map(({ vrid, segment, vips, nodes, unicast }) => ({
       vrid,
       segment: segment ?? null,
       vips,
       nodes,
       unicast,
+      service: null,
     })),
   }));
 }
@@ -134,6 +135,7 @@ function thresholdsOf({ thresholds: given }: ConfigurationFile): Thresholds {
   if (given === undefined) return d;
   const { flappingWindow, forgetAfter } = given;
   return {
+    ...d,
     flappingFailovers: given.flappingFailovers ?? d.flappingFailovers,
     flappingWindowS: flappingWindow === undefined ? d.flappingWindowS : flappingWindow / 1_000,
     garpMissingAfterMs: given.garpMissingAfter ?? d.garpMissingAfterMs,

@@ -6,6 +6,30 @@
 export interface ObservedNode {
   readonly name: string;
   readonly addresses: readonly string[];
+  /** HAProxy processes that are polled */
+  readonly proxies: readonly ObservedProxy[];
+}
+
+export interface ObservedProxy {
+  /** where it is asked, for people: without credentials */
+  readonly target: string;
+  readonly everyMs: number;
+  /** `on-holder`: started by keepalived where the VIP is, and judged only there */
+  readonly runs: 'always' | 'on-holder';
+  /** so long after its node took the VIP it need not answer yet */
+  readonly startupGraceMs: number;
+}
+
+/** A service behind a virtual router's VIP that is probed. */
+export interface ObservedService {
+  /** the URL, for people: without credentials */
+  readonly probe: string;
+  /** the address that it asks: of a VIP as a rule */
+  readonly vip: string | null;
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  /** so many failures in a row are a blackout */
+  readonly rise: number;
 }
 
 export interface ObservedVirtualRouter {
@@ -17,6 +41,8 @@ export interface ObservedVirtualRouter {
   readonly nodes: readonly string[];
   /** adverts go from node to node: perhaps only claims are heard */
   readonly unicast: boolean;
+  /** null: its service is not probed */
+  readonly service: ObservedService | null;
 }
 
 export interface ObservedCluster {
@@ -42,6 +68,14 @@ export interface Thresholds {
   readonly rejectedSilenceMs: number;
   /** a lost virtual router is forgotten after so many hours */
   readonly forgetAfterH: number;
+  /** so many bad polls in a row are a condition */
+  readonly badPolls: number;
+  /** a number must be beyond its threshold for so long */
+  readonly beyondForMs: number;
+  /** sessions or queue at this share of their limit are `proxy-saturated`; over below 0.8 of it */
+  readonly saturatedAt: number;
+  /** proxies of one cluster must differ for so long to be `proxy-drift` */
+  readonly driftForMs: number;
 }
 
 export interface ObserverConfiguration {
@@ -55,6 +89,10 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
   garpMissingAfterMs: 2_000,
   rejectedSilenceMs: 30_000,
   forgetAfterH: 24,
+  badPolls: 2,
+  beyondForMs: 10_000,
+  saturatedAt: 0.9,
+  driftForMs: 60_000,
 };
 
 export const DEFAULT_CONFIGURATION: ObserverConfiguration = { clusters: [], thresholds: DEFAULT_THRESHOLDS };

@@ -230,6 +230,8 @@ export class Observer {
       case 'sink':
         this.#own.sink(observation);
         break;
+      case 'proxy':
+      case 'probe':
       case 'clock':
         break;
       default:

@@ -100,6 +100,45 @@ const SENTENCES: Sentences = {
     phase === 'end'
       ? `${withMac(d.otherMac, name)} no longer claims the VIP`
       : `${withMac(d.otherMac, name)} claims the VIP that ${name(d.holder)} (${d.holderMac}) holds`,
+  'vip-dark': (d, name, phase) => {
+    if (phase !== 'end') return `the service does not answer (${d.probe}): ${d.error}${unannounced(d)}`;
+    const by = d.answeredBy == null ? '' : `, now by ${name(d.answeredBy)}`;
+    return `the service answers again${by} (${d.probe}): dark for ${span(d.durationMs ?? 0)}${blindness(d.blindMs)}`;
+  },
+  'vip-on-dead-service': (d, name, phase) => {
+    if (phase === 'end')
+      return `the VIP is no longer on a dead service: ${d.service}, after ${span(d.durationMs ?? 0)}`;
+    const should =
+      d.fitElsewhere == null ? '' : `; ${d.fitElsewhere}'s answers, so keepalived should have failed over`;
+    return `${name(d.holder)} holds the VIP and keepalived is alive there, but its service is dead (${d.service}): ${d.error}${should}`;
+  },
+  'server-down': (d, _name, phase) => {
+    if (phase === 'end') return `${d.server} is up again after ${span(d.durationMs ?? 0)}${flapped(d.flaps)}`;
+    const check = [d.checkStatus, d.checkText].filter((text) => text !== '').join(', ');
+    const unchecked = d.uncheckedOnly ? `; ${d.backend} is up only by servers that nothing checks` : '';
+    return `${d.server} is down${check === '' ? ` (${d.status})` : `: ${check}`}${flapped(d.flaps)}${unchecked}`;
+  },
+  'server-maint': (d, _name, phase) =>
+    phase === 'end' ? `${d.server} is in use again` : `${d.server} was taken out (${d.status})`,
+  'backend-down': (d, _name, phase) =>
+    phase === 'end'
+      ? `${d.backend} has a server again after ${span(d.durationMs ?? 0)}${flapped(d.flaps)}`
+      : `${d.backend} has no server left to use (of ${d.servers})${flapped(d.flaps)}`,
+  'proxy-saturated': (d, _name, phase) =>
+    phase === 'end'
+      ? `${d.what} are no longer near their limit of ${d.limit}`
+      : `${d.what} are near their limit: ${d.used} of ${d.limit}`,
+  'proxy-unreachable': (d, _name, phase) =>
+    phase === 'end'
+      ? `HAProxy answers again (${d.target}) after ${span(d.durationMs ?? 0)}${blindness(d.blindMs)}`
+      : `HAProxy does not answer (${d.target}): ${d.error}`,
+  'proxy-restarted': (d) => {
+    const pids =
+      d.newPid === null ? '' : `, ${d.oldPid === null ? '' : `process ${d.oldPid} before, `}now ${d.newPid}`;
+    return `HAProxy was reloaded or restarted (${d.target}${pids})`;
+  },
+  'proxy-drift': (d, _name, phase) =>
+    phase === 'end' ? 'the proxies agree again' : `the proxies differ: ${d.differences.join('; ')}`,
   'capture-degraded': (d, _name, phase) =>
     phase === 'end'
       ? `capture on ${d.segment} sees again after ${span(d.durationMs ?? 0)}${framesLost(d.dropped)}`
@@ -145,6 +184,14 @@ function withMac(mac: string, name: NameOf): string {
 
 function blindness(blindMs: number | undefined): string {
   return blindMs === undefined ? '' : `, of which ${span(blindMs)} were not seen`;
+}
+
+function unannounced(d: DetailsOf<'vip-dark'>): string {
+  return d.neverAnnounced ? '; the new master was not heard to announce the VIP' : '';
+}
+
+function flapped(flaps: number | undefined): string {
+  return flaps === undefined || flaps < 2 ? '' : ` (went down ${flaps} times between two polls)`;
 }
 
 function framesLost(dropped: number | null): string {

@@ -45,12 +45,32 @@ export function adviceFor(event: TimelineEvent): string | null {
       return `Hosts may still send to the old MAC: on the holder, run \`arping -U\` for the address, or restart keepalived; set garp_master_refresh.`;
     case 'ip-conflict':
       return 'Another machine uses the virtual address: find the port of its MAC on the switch and remove the address there.';
+    case 'vip-dark':
+      return event.details.neverAnnounced
+        ? 'The holder never announced the VIP: run `arping -U` for it there, and look for what drops gratuitous ARP (switch, hypervisor).'
+        : 'Ask the service on each node directly: does it answer there, and does it listen on the VIP (net.ipv4.ip_nonlocal_bind)?';
+    case 'vip-on-dead-service':
+      return 'Start the service on the holder, or move the VIP (`systemctl stop keepalived` there). Then let keepalived track it: a vrrp_script with weight 0 or below, and track_script.';
+    case 'backend-down':
+      return 'No server passes its check: look at the servers themselves first, then at the check (`show servers state`, `last_chk`).';
+    case 'server-down':
+      return event.details.uncheckedOnly
+        ? 'What is left in the backend is not checked: add `check` to every server line, else HAProxy sends clients to dead ones.'
+        : 'Look at the server itself, then at the path from the proxy to it.';
+    case 'proxy-unreachable':
+      return unreachableAdvice(event.details.reason);
+    case 'proxy-saturated':
+      return 'Clients will wait or be refused: look for slow servers first, then raise maxconn (and the file limit with it).';
+    case 'proxy-drift':
+      return 'Bring the configurations of the proxies together: after a failover clients meet the other one.';
     case 'capture-degraded':
       return captureAdvice(event.details.reason, event.details.segment);
     case 'sink-failing':
       return event.details.sink === 'journal'
         ? 'Events are in memory only: look at the space, the permissions and the health of the disk that holds the journal.'
         : `Nothing is lost, events wait in the journal: is ${event.details.sink} reachable, and are its address and credentials right?`;
+    case 'server-maint':
+    case 'proxy-restarted':
     case 'master-seen':
     case 'config-changed':
     case 'priority-change':
@@ -71,6 +91,19 @@ function failoverAdvice(cause: string): string | null {
       return 'A tracked check lowered the master’s priority: look at what the check watches there.';
     default:
       return null; // graceful, preemption: somebody's will
+  }
+}
+
+function unreachableAdvice(reason: string): string {
+  switch (reason) {
+    case 'denied':
+      return 'HAProxy wants other credentials: compare `stats auth` with user and password in vipwatch.yaml.';
+    case 'answer':
+      return 'Something answers there, but no statistics: does the URL name the page of `stats uri`?';
+    case 'tls':
+      return 'The certificate is not accepted: set caFile for its authority (or insecure: true).';
+    default:
+      return 'Is HAProxy running there (`systemctl status haproxy`), and does it listen where it is asked?';
   }
 }
 

@@ -60,11 +60,11 @@ const OURS: ObserverConfiguration = {
     {
       name: 'web',
       nodes: [
-        { name: 'h1', addresses: ['10.0.0.1'] },
-        { name: 'h2', addresses: ['10.0.0.2'] },
+        { name: 'h1', addresses: ['10.0.0.1'], proxies: [] },
+        { name: 'h2', addresses: ['10.0.0.2'], proxies: [] },
       ],
       virtualRouters: [
-        { vrid: 51, segment: null, vips: ['10.0.0.100'], nodes: ['h1', 'h2'], unicast: false },
+        { vrid: 51, segment: null, vips: ['10.0.0.100'], nodes: ['h1', 'h2'], unicast: false, service: null },
       ],
     },
   ],

@@ -314,7 +314,11 @@ class Scenario {
         ...(this.#configuration?.clusters ?? []),
         {
           name: settings.cluster ?? 'web',
-          nodes: nodes.map((name) => ({ name: `host-${name}`, addresses: [this.#address(name)] })),
+          nodes: nodes.map((name) => ({
+            name: `host-${name}`,
+            addresses: [this.#address(name)],
+            proxies: [],
+          })),
           virtualRouters: [
             {
               vrid: Number(settings.vrid),
@@ -322,6 +326,7 @@ class Scenario {
               vips: (settings.vips ?? '').split(','),
               nodes: nodes.map((name) => `host-${name}`),
               unicast,
+              service: null,
             },
           ],
         },
