@@ -37,7 +37,7 @@ set_up_live() {
   sh scripts/setup.sh $yes
 }
 
-# The servers that the timeline is written to. Without them their tests are left out.
+# The servers that the timeline is written to, and those that are probed. Without them their tests are left out.
 set_up_servers() {
   # shellcheck disable=SC2046 # a list of words
   sh scripts/setup.sh $yes --packages-only $(need influxd influxdb) "$@" ||
@@ -47,7 +47,7 @@ set_up_servers() {
 case $what in
   test)
     set_up_live tcpdump tcpreplay
-    set_up_servers victoria-metrics
+    set_up_servers victoria-metrics $(need nginx nginx-light) $(need mariadbd mariadb-server)
     exec node_modules/.bin/vitest run "$@"
     ;;
   demo)

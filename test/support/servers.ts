@@ -1,5 +1,5 @@
 /**
- * Real servers of time series for tests: InfluxDB 1 and VictoriaMetrics, on loopback ports and in folders of their own.
+ * Real servers for tests: InfluxDB 1, VictoriaMetrics, nginx and MariaDB, on loopback ports and in folders of their own.
  * Started by path, stopped by their process; nothing of the machine's own services is touched.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -23,6 +23,10 @@ abstract class RealServer {
 
   protected abstract command(): readonly string[];
 
+  protected isReady(): Promise<boolean> {
+    return answersPing(this.url);
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }
@@ -31,14 +35,14 @@ abstract class RealServer {
     return this.process?.pid ?? 0;
   }
 
-  /** Ready once it answers a ping. The port stays the same when it is started again. */
+  /** Resolves once it is ready. The port stays the same when it is started again. */
   async start(): Promise<void> {
     if (this.port === 0) this.port = await freePort();
     const [program = '', ...args] = this.command();
     const child = spawn(program, args, { stdio: 'ignore' });
     this.process = child;
     const until = Date.now() + READY_WITHIN_MS;
-    while (!(await answersPing(this.url))) {
+    while (!(await this.isReady())) {
       if (child.exitCode !== null) throw new Error(`${program} ended with status ${child.exitCode}`);
       if (Date.now() > until) throw new Error(`${program} does not answer`);
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -157,6 +161,82 @@ export class RealVictoriaMetrics extends RealServer {
     ];
   }
 }
+
+export class RealNginx extends RealServer {
+  /** of its server, beside the one that answers `/ping` */
+  locations = '';
+
+  protected command(): readonly string[] {
+    const config = join(this.folder, 'nginx.conf');
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+      .map((what) => `${what}_temp_path ${this.folder}/${what};`)
+      .join(' ');
+    writeFileSync(
+      config,
+      `daemon off; master_process off; pid ${this.folder}/pid; error_log ${this.folder}/error.log;
+events {}
+http {
+  access_log off; ${temporary}
+  server {
+    listen 127.0.0.1:${this.port};
+    location = /ping { return 204; }
+    ${this.locations}
+  }
+}
+`,
+    );
+    return ['nginx', '-e', join(this.folder, 'error.log'), '-c', config];
+  }
+}
+
+/** With the accounts `root`, by its socket, and `probe` (password `secret`) from anywhere. */
+export class RealMariadb extends RealServer {
+  protected command(): readonly string[] {
+    const data = join(this.folder, 'data');
+    if (!existsSync(data)) {
+      const install = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal'];
+      execFileSync('mariadb-install-db', [...install, '--skip-test-db', ...AS_ROOT], { stdio: 'ignore' });
+    }
+    const init = join(this.folder, 'init.sql');
+    writeFileSync(init, "CREATE USER IF NOT EXISTS probe@'%' IDENTIFIED BY 'secret';\n");
+    return [
+      'mariadbd',
+      '--no-defaults',
+      `--datadir=${data}`,
+      `--socket=${this.#socket}`,
+      '--bind-address=127.0.0.1',
+      `--port=${this.port}`,
+      `--init-file=${init}`,
+      ...AS_ROOT,
+    ];
+  }
+
+  protected override async isReady(): Promise<boolean> {
+    try {
+      this.ask('SELECT 1');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** As root: rows of cells, without a head. */
+  ask(statement: string): readonly (readonly string[])[] {
+    const args = ['--no-defaults', '-uroot', `--socket=${this.#socket}`, '-N', '-B', '-e', statement];
+    const out = execFileSync('mariadb', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return out
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split('\t'));
+  }
+
+  get #socket(): string {
+    return join(this.folder, 'socket');
+  }
+}
+
+/** MariaDB refuses to be root unless told to. */
+const AS_ROOT = process.getuid?.() === 0 ? ['--user=root'] : [];
 
 /** A file system of one's own can be mounted: as root, where namespaces are permitted. */
 export function canMount(): boolean {

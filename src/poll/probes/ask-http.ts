@@ -85,7 +85,7 @@ function judge(response: IncomingMessage, { status, text }: HttpHow, decide: Dec
   const code = response.statusCode ?? 0;
   const answeredBy =
     WHO.map((name) => shownName(response.headers[name])).find((name) => name !== null) ?? null;
-  // An error after the headers says what was read so far; what it lacks is decided at the close.
+  // Cut off: the request's close says so, where nothing was decided before.
   response.on('error', () => {});
   if (status === null ? code < 200 || code > 399 : code !== status) {
     const wants = status === null && [401, 403, 407].includes(code);
@@ -106,9 +106,6 @@ function judge(response: IncomingMessage, { status, text }: HttpHow, decide: Dec
     else if (body.length === BODY_MAX) decide(lacking('the first 64 KiB do not contain'));
   });
   response.once('end', () => decide(lacking('the answer does not contain')));
-  response.once('close', () => {
-    if (!response.complete && body.length > 0) decide(lacking('cut off; what came does not contain'));
-  });
 
   function lacking(what: string): PollFailure {
     return failure('answer', `${what} "${text}"`);
