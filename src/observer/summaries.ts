@@ -114,11 +114,10 @@ const SENTENCES: Sentences = {
   },
   'server-down': (d, _name, phase) => {
     if (phase === 'end')
-      return (
-        otherEnd(d.server, d.reason) ??
-        `${d.server} is up again after ${span(d.durationMs ?? 0)}${flapped(d.flaps)}`
-      );
-    const check = [d.checkStatus, d.checkText].filter((text) => text !== '').join(', ');
+      return otherEnd(d.server, d.reason) ?? `${d.server} is up again after ${span(d.durationMs ?? 0)}`;
+    // forced down, or about to come up: the last check is not why
+    const isWhy = d.checkStatus !== '' && !/OKC?$/.test(d.checkStatus);
+    const check = isWhy ? [d.checkStatus, d.checkText].filter((text) => text !== '').join(', ') : '';
     const unchecked = d.uncheckedOnly ? `; ${d.backend} is up only by servers that nothing checks` : '';
     return `${d.server} is down${check === '' ? ` (${d.status})` : `: ${check}`}${flapped(d.flaps)}${unchecked}`;
   },
@@ -128,8 +127,7 @@ const SENTENCES: Sentences = {
       : `${d.server} was taken out (${d.status})`,
   'backend-down': (d, _name, phase) =>
     phase === 'end'
-      ? (otherEnd(d.backend, d.reason) ??
-        `${d.backend} has a server again after ${span(d.durationMs ?? 0)}${flapped(d.flaps)}`)
+      ? (otherEnd(d.backend, d.reason) ?? `${d.backend} has a server again after ${span(d.durationMs ?? 0)}`)
       : `${d.backend} has no server left to use (of ${d.servers})${flapped(d.flaps)}`,
   'proxy-saturated': (d, _name, phase) =>
     phase === 'end'

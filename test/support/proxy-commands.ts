@@ -2,7 +2,7 @@
  * Polls of HAProxy in scenario texts: what a proxy's answer says, row by row.
  *
  *   proxy a 4 db/one=UP db/two=DOWN:L4CON,since=3 db/BACKEND=UP pid=10 uptime=500
- *   proxy a#2 4 refused                     the node's second process says nothing, and why
+ *   proxy a:2 4 refused                     the node's second process says nothing, and why
  *
  * A row is PROXY/NAME=STATUS[:CHECK][,since=S][,downs=N][,downtime=S][,failed=N][,sessions=N/LIMIT][,queue=N/LIMIT]
  * [,total=N], with `_` for blanks in a status (`UP_1/3`, `no_check`, `MAINT_(via_db/one)`); `since` is `lastchg`, 1000
@@ -31,6 +31,18 @@ const FAILURES: ReadonlySet<string> = new Set([
   'blind',
 ] satisfies PollFailure['reason'][]);
 
+const WORDS: readonly ProxyStatusWord[] = [
+  'UP',
+  'DOWN',
+  'NOLB',
+  'DRAIN',
+  'MAINT',
+  'no check',
+  'OPEN',
+  'STOP',
+  'PAUSED',
+];
+
 const COLUMNS = ['pxname', 'svname', 'status', 'type', 'scur', 'slim', 'chkdown', 'check_status', 'lastchg'];
 
 /** `elapsedS`: since the first poll of the span. */
@@ -41,7 +53,7 @@ export function proxyPoll(
   words: readonly string[],
   cluster: string,
 ): Observation {
-  const [node = '', place = '1'] = process.split('#');
+  const [node = '', place = '1'] = process.split(':');
   const settings = new Map(words.filter((word) => !isRow(word)).map((word) => pair(word, '=')));
   const why = words.find((word) => FAILURES.has(word)) as PollFailure['reason'] | undefined;
   const poll = {
@@ -154,7 +166,7 @@ function backendOf(name: string, rows: readonly ProxyRow[]): ProxyRow {
 function statusOf(raw: string): ProxyStatus {
   const [, word = '', done, needed, why] = /^([A-Za-z ]+?)(?: (\d+)\/(\d+))?(?: \((.*)\))?$/.exec(raw) ?? [];
   return {
-    word: word as ProxyStatusWord,
+    word: WORDS.find((known) => known === word) ?? 'unknown',
     raw,
     health: done === undefined ? null : [Number(done), Number(needed)],
     why: why ?? null,

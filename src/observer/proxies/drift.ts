@@ -107,9 +107,14 @@ function differencesOf(
     }
     const servers = new Set(served.flatMap(({ backends }) => [...(backends.get(backend)?.keys() ?? [])]));
     for (const server of servers) {
+      const ignorant = served.filter(({ backends }) => !backends.get(backend)?.has(server));
+      if (ignorant.length > 0) {
+        differences.push(`${backend}/${server}: not on ${ignorant.map(({ node }) => node).join(', ')}`);
+        continue;
+      }
       const states = served.map(({ node, backends }) => ({
         node,
-        state: backends.get(backend)?.get(server) ?? 'unknown to it',
+        state: backends.get(backend)?.get(server) ?? 'unclear',
       }));
       const words = new Set(states.map(({ state }) => state));
       if (words.size === 1 || words.has('unclear')) continue;

@@ -23,8 +23,8 @@ export function beganAt({ askedAt, reading }: Inventory, notBefore: Instant): In
 }
 
 /** In seconds: what it says of itself, else the longest that any row is unchanged; null where nothing tells. */
-export function ageOf({ process, rows }: ProxyReading): number | null {
-  if (process !== null && process.uptimeS !== null) return process.uptimeS;
+export function ageOf({ process: said, rows }: ProxyReading): number | null {
+  if (said !== null && said.uptimeS !== null) return said.uptimeS;
   let age: number | null = null;
   for (const { lastChangeS } of rows)
     if (lastChangeS !== null && (age === null || lastChangeS > age)) age = lastChangeS;

@@ -6,6 +6,9 @@ import { changedAt, changedBySource, serverState } from './inventory.ts';
 import { type Allowance, grownBy, type Look, Outage } from './outage.ts';
 import type { EndReason, Voice } from './voice.ts';
 
+/** A check may quote what the server answered. */
+const TEXT_MAX = 200;
+
 export class ServerWatch {
   readonly #subject: string;
   readonly #voice: Voice;
@@ -88,7 +91,7 @@ function detailsOf({ row, askedAt }: Look): DetailsOf<'server-down'> {
     backend: row.proxy,
     status: row.status.raw,
     checkStatus: row.checkStatus,
-    checkText: row.checkText,
+    checkText: row.checkText.slice(0, TEXT_MAX),
     since: changedBySource(row, askedAt),
   };
 }
