@@ -84,6 +84,12 @@ export class Outage<K extends 'server-down' | 'backend-down'> {
     this.#upAt = askedAt;
   }
 
+  /** Somebody took it out: a later DOWN began after this. */
+  isOut(look: Look, since: Instant): void {
+    this.leave(since, 'maint');
+    this.#upAt = look.askedAt;
+  }
+
   /** It is not judged as up or down any more. */
   leave(at: Instant, reason: EndReason): void {
     this.#last = null;

@@ -48,7 +48,7 @@ export class ServerWatch {
         break;
       }
       case 'out':
-        this.#outage.leave(changedAt(row, askedAt, this.#inAt), 'maint');
+        this.#outage.isOut(look, changedAt(row, askedAt, this.#inAt));
         this.#isOut(look);
         break;
       case 'up':
