@@ -14,7 +14,7 @@ import type {
   Segment,
 } from '../observation.ts';
 import type { Sample } from '../samples.ts';
-import type { RouterState } from '../state.ts';
+import type { ProxyState, RouterState } from '../state.ts';
 import type { Instant } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import { AddressBook } from './address-book.ts';
@@ -32,6 +32,7 @@ import { MovedClaims } from './moved-claims.ts';
 import { Names } from './names.ts';
 import { OwnEvents } from './own-events.ts';
 import { routerState } from './present.ts';
+import { Proxies } from './proxies/proxies.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RestoredFacts } from './restoration.ts';
 import { resume } from './resumption.ts';
@@ -82,6 +83,7 @@ export class Observer {
   readonly #routers: Routers;
   readonly #moved: MovedClaims;
   readonly #invalid: InvalidAdverts;
+  readonly #proxies: Proxies;
   readonly #samples: SampleTaker | null;
   /** equal adverts are one object, so most need no further look */
   readonly #voices = new WeakMap<Advert, Voice>();
@@ -103,7 +105,9 @@ export class Observer {
       moved: this.#moved,
     });
     this.#invalid = new InvalidAdverts(({ segment, at }) => this.#services.newSource(segment, at));
-    this.#samples = options.samples === true ? new SampleTaker(this.#services) : null;
+    const samples = options.samples === true ? new SampleTaker(this.#services) : null;
+    this.#samples = samples;
+    this.#proxies = new Proxies(this.#services, samples === null ? null : (sample) => samples.add(sample));
   }
 
   #makeServices(configuration: ObserverConfiguration): Services {
@@ -171,6 +175,11 @@ export class Observer {
     });
   }
 
+  /** The present, as of the latest observation: every proxy that is polled. */
+  proxies(): readonly ProxyState[] {
+    return this.#proxies.state();
+  }
+
   #start(at: Instant): void {
     this.#started = true;
     this.#timeline.now = at;
@@ -191,6 +200,7 @@ export class Observer {
       own: this.#own,
       collisions: this.#collisions,
       expectations: this.#expectations,
+      proxies: this.#proxies,
     });
   }
 
@@ -231,6 +241,8 @@ export class Observer {
         this.#own.sink(observation);
         break;
       case 'proxy':
+        this.#proxies.polled(observation);
+        break;
       case 'probe':
       case 'clock':
         break;

@@ -113,32 +113,41 @@ const SENTENCES: Sentences = {
     return `${name(d.holder)} holds the VIP and keepalived is alive there, but its service is dead (${d.service}): ${d.error}${should}`;
   },
   'server-down': (d, _name, phase) => {
-    if (phase === 'end') return `${d.server} is up again after ${span(d.durationMs ?? 0)}${flapped(d.flaps)}`;
-    const check = [d.checkStatus, d.checkText].filter((text) => text !== '').join(', ');
+    if (phase === 'end')
+      return otherEnd(d.server, d.reason) ?? `${d.server} is up again after ${span(d.durationMs ?? 0)}`;
+    // forced down, or about to come up: the last check is not why
+    const isWhy = d.checkStatus !== '' && !/OKC?$/.test(d.checkStatus);
+    const check = isWhy ? [d.checkStatus, d.checkText].filter((text) => text !== '').join(', ') : '';
     const unchecked = d.uncheckedOnly ? `; ${d.backend} is up only by servers that nothing checks` : '';
     return `${d.server} is down${check === '' ? ` (${d.status})` : `: ${check}`}${flapped(d.flaps)}${unchecked}`;
   },
   'server-maint': (d, _name, phase) =>
-    phase === 'end' ? `${d.server} is in use again` : `${d.server} was taken out (${d.status})`,
+    phase === 'end'
+      ? (otherEnd(d.server, d.reason) ?? `${d.server} is in use again`)
+      : `${d.server} was taken out (${d.status})`,
   'backend-down': (d, _name, phase) =>
     phase === 'end'
-      ? `${d.backend} has a server again after ${span(d.durationMs ?? 0)}${flapped(d.flaps)}`
+      ? (otherEnd(d.backend, d.reason) ?? `${d.backend} has a server again after ${span(d.durationMs ?? 0)}`)
       : `${d.backend} has no server left to use (of ${d.servers})${flapped(d.flaps)}`,
   'proxy-saturated': (d, _name, phase) =>
     phase === 'end'
-      ? `${d.what} are no longer near their limit of ${d.limit}`
-      : `${d.what} are near their limit: ${d.used} of ${d.limit}`,
+      ? (otherEnd(`the limit of ${d.what}`, d.reason) ??
+        `${whatIs(d.what)} no longer near the limit: ${d.used} of ${d.limit}`)
+      : `${whatIs(d.what)} near the limit: ${d.used} of ${d.limit}`,
   'proxy-unreachable': (d, _name, phase) =>
     phase === 'end'
-      ? `HAProxy answers again (${d.target}) after ${span(d.durationMs ?? 0)}${blindness(d.blindMs)}`
+      ? (otherEnd(`HAProxy (${d.target})`, d.reason) ??
+        `HAProxy answers again (${d.target}) after ${span(d.durationMs ?? 0)}${blindness(d.blindMs)}`)
       : `HAProxy does not answer (${d.target}): ${d.error}`,
   'proxy-restarted': (d) => {
     const pids =
       d.newPid === null ? '' : `, ${d.oldPid === null ? '' : `process ${d.oldPid} before, `}now ${d.newPid}`;
-    return `HAProxy was reloaded or restarted (${d.target}${pids})`;
+    return `HAProxy was reloaded or restarted (${d.target}${pids})${times(d.count ?? 1)}`;
   },
   'proxy-drift': (d, _name, phase) =>
-    phase === 'end' ? 'the proxies agree again' : `the proxies differ: ${d.differences.join('; ')}`,
+    phase === 'end'
+      ? (otherEnd('the proxies', d.reason) ?? 'the proxies agree again')
+      : `the proxies differ: ${d.differences.join('; ')}`,
   'capture-degraded': (d, _name, phase) =>
     phase === 'end'
       ? `capture on ${d.segment} sees again after ${span(d.durationMs ?? 0)}${framesLost(d.dropped)}`
@@ -192,6 +201,26 @@ function unannounced(d: DetailsOf<'vip-dark'>): string {
 
 function flapped(flaps: number | undefined): string {
   return flaps === undefined || flaps < 2 ? '' : ` (went down ${flaps} times between two polls)`;
+}
+
+/** Of a proxy's condition that did not end by getting better; null of one that did. */
+function otherEnd(what: string, reason: string | undefined): string | null {
+  switch (reason) {
+    case 'maint':
+      return `${what} was down until somebody took it out`;
+    case 'removed':
+      return `the proxy does not know ${what} any more`;
+    case 'not-holder':
+      return `${what} is not judged any more: the node does not hold the VIP`;
+    case 'unconfigured':
+      return `no longer watched: ${what}`;
+    default:
+      return null;
+  }
+}
+
+function whatIs(what: string): string {
+  return what === 'queue' ? 'the queue is' : `${what} are`;
 }
 
 function framesLost(dropped: number | null): string {

@@ -18,9 +18,12 @@
  *   run 0 | stop 20                       the observer begins to watch, or stops
  *   restart 30 since=20 [killed] [blind]  it was away from 20 on (frames in between are lost), and goes on with what
  *                                          it told and its last samples; `blind`: no capture sees yet
+ *   proxy a 0..20 every=2000 db/one=UP db/two=DOWN:L4CON,since=3    what a polled proxy says (proxy-commands.ts)
+ *   proxy a 22 refused                    or why it says nothing
  *   sink 3 name=journal error=disk-full waiting=2 | sink 9 name=journal     takes no events; takes them again
  *   reconfigured cluster=…                from the next restart on, instead of what was configured
- *   configured cluster=web vrid=51 vips=… nodes=a,b [unicast]   before the first command that takes time
+ *   configured cluster=web vrid=51 vips=… nodes=a,b [unicast]   before the first command that takes time;
+ *                                          `proxies=a,b` are polled, `runs=on-holder grace=5` where the VIP is
  *
  * Any `let` setting may also stand on an advert (`mac=`, `src=`, `segment=` too). Addresses and MACs of nodes show
  * as their names in the events.
@@ -29,11 +32,16 @@
 import type { TimelineEvent } from '../../src/events.ts';
 import type { Observation, RunObservation, Segment } from '../../src/observation.ts';
 import { familyOf } from '../../src/observer/addresses.ts';
-import { DEFAULT_THRESHOLDS, type ObserverConfiguration } from '../../src/observer/configuration.ts';
+import {
+  DEFAULT_THRESHOLDS,
+  type ObservedProxy,
+  type ObserverConfiguration,
+} from '../../src/observer/configuration.ts';
 import { Observer } from '../../src/observer/observer.ts';
 import type { Sample } from '../../src/samples.ts';
 import { type Instant, instantFromUs, MS, SECOND } from '../../src/time.ts';
 import { type Advert, INVALIDATING, type Problem } from '../../src/wire/packet.ts';
+import { proxyPoll } from './proxy-commands.ts';
 
 /** Plays a scenario and answers it with the events that really followed. */
 export function playScenario(text: string): string {
@@ -216,6 +224,10 @@ class Scenario {
         return [run(Number(first), verb === 'run' ? 'started' : 'stopped')];
       case 'restart':
         return this.#restart(Number(first), settings, plain);
+      case 'proxy':
+        return times(second, settings).map((at, _, [from = 0]) =>
+          proxyPoll(first, us(at), at - from, words.slice(2), settings.cluster ?? 'web'),
+        );
       case 'sink':
         return [
           {
@@ -317,7 +329,7 @@ class Scenario {
           nodes: nodes.map((name) => ({
             name: `host-${name}`,
             addresses: [this.#address(name)],
-            proxies: [],
+            proxies: proxiesOf(name, settings),
           })),
           virtualRouters: [
             {
@@ -371,6 +383,17 @@ class Scenario {
     }
     return named;
   }
+}
+
+/** Those that the configuration lists for a node: one for each time that `proxies=` names it. */
+function proxiesOf(node: string, settings: Settings): ObservedProxy[] {
+  const named = (settings.proxies ?? '').split(',').filter((name) => name === node);
+  return named.map((_, index) => ({
+    target: `http://host-${node}:${8888 + index}/status`,
+    everyMs: 2_000,
+    runs: settings.runs === 'on-holder' ? 'on-holder' : 'always',
+    startupGraceMs: Number(settings.grace ?? 5) * 1_000,
+  }));
 }
 
 function run(at: number, phase: RunObservation['phase']): RunObservation {

@@ -1,0 +1,109 @@
+/**
+ * Whether a proxy answers. Several failures in a row are a condition (`proxy-unreachable`), one may be anything. A failure
+ * that may be our own says nothing: where nobody answered, and a capture was blind meanwhile (this machine stalled, its
+ * link was down), it is not counted. A refusal is an answer: somebody is alive there, and told us.
+ */
+import type { EventOf } from '../../events.ts';
+import type { PollFailure } from '../../observation.ts';
+import { type Instant, msFromUs } from '../../time.ts';
+import type { Services } from '../services.ts';
+import { type Condition, resumed } from '../timeline.ts';
+import type { Ending, EndReason, Voice } from './voice.ts';
+import type { WatchedProxy } from './watched.ts';
+
+/** What can also be seen where it is the observer that is cut off. */
+const PERHAPS_OURS: ReadonlySet<PollFailure['reason']> = new Set<PollFailure['reason']>([
+  'timeout',
+  'unreachable',
+]);
+
+interface Failure {
+  readonly askedAt: Instant;
+  readonly at: Instant;
+  readonly failure: PollFailure;
+}
+
+export class Reach {
+  readonly #watched: WatchedProxy;
+  readonly #services: Services;
+  readonly #voice: Voice;
+  /** in a row, at most as many as make a condition */
+  #failures: Failure[] = [];
+  #open: Condition<'proxy-unreachable'> | null = null;
+  #answeringSince: Instant | null = null;
+  #lastAnsweredAt: Instant | null = null;
+  #error: string | null = null;
+
+  constructor(watched: WatchedProxy, services: Services, voice: Voice) {
+    this.#watched = watched;
+    this.#services = services;
+    this.#voice = voice;
+  }
+
+  get state(): 'answers' | 'unreachable' | 'unknown' {
+    if (this.#open !== null) return 'unreachable';
+    return this.#answeringSince === null ? 'unknown' : 'answers';
+  }
+
+  get since(): Instant | null {
+    return this.#open?.begin.time ?? this.#answeringSince;
+  }
+
+  get error(): string | null {
+    return this.#error;
+  }
+
+  get lastAnsweredAt(): Instant | null {
+    return this.#lastAnsweredAt;
+  }
+
+  resume(event: EventOf<'proxy-unreachable'>, notBefore: Instant): void {
+    this.#open = resumed(event, notBefore);
+  }
+
+  failed(askedAt: Instant, at: Instant, failure: PollFailure): void {
+    if (failure.reason === 'blind') return;
+    this.#error = failure.error;
+    if (this.#open !== null) return;
+    this.#failures.push({ askedAt, at, failure });
+    // sight may be found to be lost only after the failure
+    this.#failures = this.#failures.filter((each) => !this.#mayBeOurs(each));
+    const [first] = this.#failures;
+    if (first === undefined || this.#failures.length < this.#services.configuration.thresholds.badPolls)
+      return;
+    this.#failures = [];
+    this.#answeringSince = null;
+    const { subject, proxy } = this.#watched;
+    const { reason, error } = failure;
+    const details = { target: proxy.target, error, reason };
+    this.#open = this.#voice.begin('proxy-unreachable', subject, first.askedAt, details);
+  }
+
+  answered(askedAt: Instant, at: Instant): void {
+    this.#failures = [];
+    this.#error = null;
+    this.#answeringSince ??= askedAt;
+    this.#lastAnsweredAt = at;
+    this.#end(askedAt, {});
+  }
+
+  /** Whether it answers is not asked any more. */
+  leave(at: Instant, reason: EndReason): void {
+    this.#failures = [];
+    this.#error = null;
+    this.#answeringSince = null;
+    this.#end(at, { reason });
+  }
+
+  #end(at: Instant, more: Ending): void {
+    const open = this.#open;
+    if (open === null) return;
+    this.#open = null;
+    const blindUs = this.#services.sights.blindUs(open.begin.time, at);
+    this.#voice.end(open, at, blindUs > 0 ? { ...more, blindMs: msFromUs(blindUs) } : more);
+  }
+
+  #mayBeOurs({ askedAt, at, failure }: Failure): boolean {
+    return PERHAPS_OURS.has(failure.reason) && this.#services.sights.blindUs(askedAt, at) > 0;
+  }
+}
