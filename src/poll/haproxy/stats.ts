@@ -49,12 +49,8 @@ export class StatsDecoder {
   end(): ProxyReading {
     if (this.#open.length > 0) this.#refuseOpen();
     const columns = this.#columns;
-    const begins = this.#preamble[0] ?? '';
-    const nothing = begins === '' && this.#lines.rest === 0;
-    if (columns === null && !(this.#fromSocket && (nothing || this.#process() !== null)))
-      throw this.#noHeader(begins);
-    if (columns === null || this.#lines.rest > 0 || (this.#fromSocket && !this.#endsBlank))
-      throw new PollError('closed', 'the connection was closed before the answer was complete');
+    if (columns === null) throw this.#isCutBeforeRows() ? cut() : this.#noHeader(this.#begins);
+    if (this.#lines.endsInLine || (this.#fromSocket && !this.#endsBlank)) throw cut();
     if (this.#rows.length === 0 && this.#refusal !== null)
       throw new PollError('answer', `none of ${this.#refused} rows makes sense: ${this.#refusal}`);
     return {
@@ -68,6 +64,16 @@ export class StatsDecoder {
 
   #process(): ProxyProcess | null {
     return this.#fromSocket ? parseShowInfo(this.#preamble) : null;
+  }
+
+  get #begins(): string {
+    return this.#preamble[0] ?? this.#lines.rest;
+  }
+
+  #isCutBeforeRows(): boolean {
+    const begins = this.#begins;
+    if (begins === '') return this.#fromSocket && !this.#lines.endsInLine;
+    return HEADER.startsWith(begins) || begins.startsWith(HEADER) || this.#process() !== null;
   }
 
   #takeLine(given: string | null): void {
@@ -153,6 +159,10 @@ export class StatsDecoder {
     if (typeof row === 'string') this.#refuse(number, row);
     else this.#rows.push(row);
   }
+}
+
+function cut(): PollError {
+  return new PollError('closed', 'the connection was closed before the answer was complete');
 }
 
 /** Where each field stands; -1: this release has no such column. */
