@@ -14,7 +14,7 @@ import type {
   Segment,
 } from '../observation.ts';
 import type { Sample } from '../samples.ts';
-import type { ProxyState, RouterState } from '../state.ts';
+import type { ProxyState, RouterState, ServiceState } from '../state.ts';
 import type { Instant } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import { AddressBook } from './address-book.ts';
@@ -32,6 +32,7 @@ import { MovedClaims } from './moved-claims.ts';
 import { Names } from './names.ts';
 import { OwnEvents } from './own-events.ts';
 import { routerState } from './present.ts';
+import { Probing } from './probing/probing.ts';
 import { Proxies } from './proxies/proxies.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RestoredFacts } from './restoration.ts';
@@ -84,6 +85,7 @@ export class Observer {
   readonly #moved: MovedClaims;
   readonly #invalid: InvalidAdverts;
   readonly #proxies: Proxies;
+  readonly #probing: Probing;
   readonly #samples: SampleTaker | null;
   /** equal adverts are one object, so most need no further look */
   readonly #voices = new WeakMap<Advert, Voice>();
@@ -105,9 +107,11 @@ export class Observer {
       moved: this.#moved,
     });
     this.#invalid = new InvalidAdverts(({ segment, at }) => this.#services.newSource(segment, at));
-    const samples = options.samples === true ? new SampleTaker(this.#services) : null;
-    this.#samples = samples;
-    this.#proxies = new Proxies(this.#services, samples === null ? null : (sample) => samples.add(sample));
+    const withSamples = options.samples === true;
+    const addSample = (sample: Sample) => this.#samples?.add(sample);
+    this.#proxies = new Proxies(this.#services, withSamples ? addSample : null);
+    this.#probing = new Probing(this.#services, this.#proxies, addSample);
+    this.#samples = withSamples ? new SampleTaker(this.#services, this.#probing) : null;
   }
 
   #makeServices(configuration: ObserverConfiguration): Services {
@@ -122,6 +126,7 @@ export class Observer {
       names: new Names(this.#book, this.#slots),
       nextOrdinal: () => ordinals++,
       ensure: (owner, at) => this.#deadlines.ensure(owner, Math.max(at, timeline.now)),
+      darkId: (subject) => this.#probing.darkId(subject),
       newSource: (segment, at) => newSources.take(segment.name, at),
     };
   }
@@ -180,10 +185,16 @@ export class Observer {
     return this.#proxies.state();
   }
 
+  /** The present of every service that is probed, as of the latest observation. */
+  services(): readonly ServiceState[] {
+    return this.#probing.states(this.#timeline.now);
+  }
+
   #start(at: Instant): void {
     this.#started = true;
     this.#timeline.now = at;
     this.#expectations.start(at);
+    this.#probing.start(at);
     if (this.#samples !== null) this.#deadlines.ensure(this.#samples, at);
   }
 
@@ -201,6 +212,7 @@ export class Observer {
       collisions: this.#collisions,
       expectations: this.#expectations,
       proxies: this.#proxies,
+      probing: this.#probing,
     });
   }
 
@@ -244,6 +256,8 @@ export class Observer {
         this.#proxies.polled(observation);
         break;
       case 'probe':
+        this.#probing.heard(observation);
+        break;
       case 'clock':
         break;
       default:

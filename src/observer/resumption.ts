@@ -8,6 +8,7 @@ import type { AddressBook } from './address-book.ts';
 import type { Collisions } from './collisions.ts';
 import type { Expectations } from './expectations.ts';
 import type { OwnEvents } from './own-events.ts';
+import type { Probing } from './probing/probing.ts';
 import type { Proxies } from './proxies/proxies.ts';
 import {
   captureOf,
@@ -32,6 +33,7 @@ export interface Resumable {
   readonly collisions: Collisions;
   readonly expectations: Expectations;
   readonly proxies: Proxies;
+  readonly probing: Probing;
 }
 
 export function resume(facts: RestoredFacts, at: Instant, parts: Resumable): void {
@@ -59,6 +61,7 @@ export function resume(facts: RestoredFacts, at: Instant, parts: Resumable): voi
     resumeCondition(event, bySubject.get(event.subject), at, parts);
     parts.proxies.resume(event, since, at);
   }
+  parts.probing.resume(facts, open, at);
 }
 
 function recall(

@@ -22,19 +22,23 @@
  *   proxy a 22 refused                    or why it says nothing
  *   sink 3 name=journal error=disk-full waiting=2 | sink 9 name=journal     takes no events; takes them again
  *   reconfigured cluster=…                from the next restart on, instead of what was configured
- *   configured cluster=web vrid=51 vips=… nodes=a,b [unicast]   before the first command that takes time;
- *                                          `proxies=a,b` are polled, `runs=on-holder grace=5` where the VIP is
+ *   configured cluster=web vrid=51 vips=… nodes=a,b [unicast]   before the first command that takes time
+ *     … proxies=a,b [runs=on-holder grace=5]                    and these nodes' proxies are polled
+ *     … service=http://10.0.0.100/ every=200 rise=3             and the service behind the VIP is probed
+ *   probe 3..5 fail=refused | probe 5.2 [node=a] [by=host-b]    probes that begin then, one every `every`, fail or
+ *                                          succeed: through the VIP, or at a node; known `took=1` ms later
  *
  * Any `let` setting may also stand on an advert (`mac=`, `src=`, `segment=` too). Addresses and MACs of nodes show
  * as their names in the events.
  */
 
 import type { TimelineEvent } from '../../src/events.ts';
-import type { Observation, RunObservation, Segment } from '../../src/observation.ts';
+import type { Observation, PollFailure, RunObservation, Segment } from '../../src/observation.ts';
 import { familyOf } from '../../src/observer/addresses.ts';
 import {
   DEFAULT_THRESHOLDS,
   type ObservedProxy,
+  type ObservedService,
   type ObserverConfiguration,
 } from '../../src/observer/configuration.ts';
 import { Observer } from '../../src/observer/observer.ts';
@@ -51,6 +55,13 @@ export function playScenario(text: string): string {
     out.push(...block.head, '----', ...scenario.play(block.head), '');
   }
   return `${out.join('\n').trimEnd()}\n`;
+}
+
+/** All that is told in a scenario, in the order in which it was known. */
+export function scenarioEvents(text: string): readonly TimelineEvent[] {
+  const scenario = new Scenario();
+  for (const block of steps(text)) scenario.play(block.head);
+  return scenario.told;
 }
 
 function steps(text: string): { head: string[] }[] {
@@ -75,6 +86,11 @@ function steps(text: string): { head: string[] }[] {
 
 type Settings = Readonly<Record<string, string>>;
 
+interface Ordered {
+  o: Observation;
+  readonly order: number;
+}
+
 class Scenario {
   readonly #segments = new Map<string, Segment>();
   readonly #names = new Map<string, string>();
@@ -90,6 +106,7 @@ class Scenario {
     segment: 'eth0',
   };
   #configuration: ObserverConfiguration | null = null;
+  #probeEvery = '200';
   #observer: Observer | null = null;
   /** what a journal would hold: all that was told, and the latest sample of each series */
   readonly #told: TimelineEvent[] = [];
@@ -99,14 +116,19 @@ class Scenario {
     for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) this.#node(name, `10.0.0.${i + 1}`);
   }
 
+  get told(): readonly TimelineEvent[] {
+    return this.#told;
+  }
+
   play(lines: readonly string[]): string[] {
-    const observations: { readonly o: Observation; readonly order: number }[] = [];
+    const observations: Ordered[] = [];
     for (const line of lines) {
       const command = line.replace(/#.*/, '').trim();
       if (command === '') continue;
       const first = command.startsWith('restart') ? -1_000_000 : 0;
       for (const o of this.#expand(command)) observations.push({ o, order: first + observations.length });
     }
+    inOrderOfBegin(observations);
     observations.sort((x, y) => x.o.at - y.o.at || x.order - y.order);
     const away = observations.flatMap(({ o }) =>
       o.kind === 'run' && o.phase === 'started' && o.previousUntil !== null
@@ -239,6 +261,10 @@ class Scenario {
             waiting: Number(settings.waiting ?? 0),
           },
         ];
+      case 'probe':
+        return times(first, { ...settings, every: settings.every ?? this.#probeEvery }).map((at) =>
+          probe(at, settings),
+        );
       case 'clock':
         return [{ kind: 'clock', at: us(Number(first)) }];
       default:
@@ -319,6 +345,7 @@ class Scenario {
   }
 
   #configure(settings: Settings, unicast: boolean): void {
+    this.#probeEvery = settings.every ?? this.#probeEvery;
     const nodes = (settings.nodes ?? 'a,b').split(',');
     this.#configuration = {
       thresholds: DEFAULT_THRESHOLDS,
@@ -338,7 +365,7 @@ class Scenario {
               vips: (settings.vips ?? '').split(','),
               nodes: nodes.map((name) => `host-${name}`),
               unicast,
-              service: null,
+              service: service(settings),
             },
           ],
         },
@@ -373,7 +400,7 @@ class Scenario {
     const known = event.detectedAt === event.time ? '' : ` (known ${seconds(event.detectedAt)})`;
     const phase = event.phase === 'instant' ? '' : ` ${event.phase}`;
     const cluster = event.cluster === null ? '' : ` [${event.cluster}]`;
-    const text = `${seconds(event.time)}${known} ${event.severity} ${event.kind}${phase} ${event.subject}${cluster}: ${event.summary}${details(event)}`;
+    const text = `${seconds(event.time)}${known} ${event.severity} ${event.kind}${phase} ${event.subject}${cluster}: ${event.summary}${details(event)}${this.#about(event)}`;
     let named = text;
     for (const [address, name] of this.#names) {
       named = named.replaceAll(
@@ -382,6 +409,12 @@ class Scenario {
       );
     }
     return named;
+  }
+
+  #about({ kind, about }: TimelineEvent): string {
+    if (about === null || (kind !== 'vip-dark' && kind !== 'garp-missing')) return '';
+    const older = this.#told.find((event) => event.id === about);
+    return older === undefined ? ' about ?' : ` about ${older.kind} of ${seconds(older.time)}`;
   }
 }
 
@@ -400,6 +433,40 @@ function run(at: number, phase: RunObservation['phase']): RunObservation {
   return { kind: 'run', at: us(at), phase, release: '1.2.3', previous: 'none', previousUntil: null };
 }
 
+function service({ service: url, vips, every, rise }: Settings): ObservedService | null {
+  if (url === undefined) return null;
+  const vip = (vips ?? '').split(',').find((address) => url.includes(address)) ?? null;
+  return { probe: url, vip, everyMs: Number(every ?? 200), timeoutMs: 1_000, rise: Number(rise ?? 3) };
+}
+
+function probe(at: number, { cluster, node, fail, took, by }: Settings): Observation {
+  const reason = fail as PollFailure['reason'] | undefined;
+  const tookMs = Number(took ?? 1);
+  return {
+    kind: 'probe',
+    at: us(at + tookMs / 1000),
+    startedAt: us(at),
+    cluster: cluster ?? 'web',
+    router: 0,
+    node: node === undefined ? null : `host-${node}`,
+    failure: reason === undefined ? null : { reason, error: reason },
+    latencyMs: reason === undefined ? tookMs : null,
+    answeredBy: by ?? null,
+  };
+}
+
+/** A probe is known when those of its target that began before it are. */
+function inOrderOfBegin(observations: readonly Ordered[]): void {
+  const knownAt = new Map<string, Instant>();
+  const probes = observations.flatMap((each) => (each.o.kind === 'probe' ? [{ each, probe: each.o }] : []));
+  for (const { each, probe } of probes.sort((a, b) => a.probe.startedAt - b.probe.startedAt)) {
+    const target = `${probe.cluster}/${probe.node}`;
+    const at = Math.max(probe.at, knownAt.get(target) ?? probe.at) as Instant;
+    knownAt.set(target, at);
+    each.o = { ...probe, at };
+  }
+}
+
 function details(event: TimelineEvent): string {
   const d = event.details;
   const shown: Record<string, unknown> =
@@ -412,15 +479,17 @@ function details(event: TimelineEvent): string {
           fault: d.fault || undefined,
           blindMs: d.blindMs,
         }
-      : event.kind === 'advert-gap'
-        ? { missed: d.missed, lostBy: d.lostBy }
-        : event.kind === 'overlap'
-          ? { overlapMs: d.overlapMs }
-          : event.kind === 'master-lost' && event.phase === 'begin'
-            ? { reason: d.reason, blindMs: d.blindMs }
-            : event.phase === 'end'
-              ? { blindMs: d.blindMs }
-              : {};
+      : event.kind === 'vip-dark'
+        ? { uncertaintyMs: d.uncertaintyMs, neverAnnounced: d.neverAnnounced, blindMs: d.blindMs }
+        : event.kind === 'advert-gap'
+          ? { missed: d.missed, lostBy: d.lostBy }
+          : event.kind === 'overlap'
+            ? { overlapMs: d.overlapMs }
+            : event.kind === 'master-lost' && event.phase === 'begin'
+              ? { reason: d.reason, blindMs: d.blindMs }
+              : event.phase === 'end'
+                ? { blindMs: d.blindMs }
+                : {};
   const parts = Object.entries(shown).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${String(value)}`],
   );

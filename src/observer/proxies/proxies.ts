@@ -5,6 +5,7 @@ import type { Sample } from '../../samples.ts';
 import type { ProxyState } from '../../state.ts';
 import type { Instant } from '../../time.ts';
 import type { ObservedCluster } from '../configuration.ts';
+import type { DeadProxy, ProxyFitness } from '../proxy-fitness.ts';
 import type { Services } from '../services.ts';
 import { resumed } from '../timeline.ts';
 import { Drift } from './drift.ts';
@@ -12,7 +13,7 @@ import { ProxyWatch } from './proxy-watch.ts';
 import { Voice } from './voice.ts';
 import { watchedProxy } from './watched.ts';
 
-export class Proxies {
+export class Proxies implements ProxyFitness {
   readonly #services: Services;
   readonly #watches: readonly ProxyWatch[];
   /** by cluster: where two or more can be compared at any time */
@@ -74,8 +75,27 @@ export class Proxies {
     }
   }
 
+  /** Not where another of the node's processes answers: its page may be all that is gone. */
+  deadOn(cluster: string, node: string): DeadProxy | null {
+    const watches = this.#on(cluster, node);
+    if (watches.some(({ reach }) => reach.state === 'answers')) return null;
+    for (const { reach, watched } of watches)
+      if (reach.refusal !== null) return { target: watched.proxy.target, ...reach.refusal };
+    return null;
+  }
+
+  answersOn(cluster: string, node: string): boolean | null {
+    const states = this.#on(cluster, node).map(({ reach }) => reach.state);
+    if (states.includes('unreachable')) return false;
+    return states.length > 0 && states.every((state) => state === 'answers') ? true : null;
+  }
+
   state(): readonly ProxyState[] {
     return this.#watches.map((watch) => watch.state());
+  }
+
+  #on(cluster: string, node: string): readonly ProxyWatch[] {
+    return this.#watches.filter(({ watched }) => watched.cluster === cluster && watched.node === node);
   }
 
   #drop<K extends EventKind>(event: EventOf<K>, at: Instant): void {

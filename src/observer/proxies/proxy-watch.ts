@@ -78,6 +78,10 @@ export class ProxyWatch {
     return this.#reach.state === 'answers' && !this.#isIdle ? this.#last : null;
   }
 
+  get reach(): Pick<Reach, 'state' | 'refusal'> {
+    return this.#reach;
+  }
+
   polled({ askedAt, at, reading, failure }: ProxyObservation): void {
     const standing = this.#standing(at);
     this.#isIdle = standing.is === 'other';

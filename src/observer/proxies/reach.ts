@@ -45,6 +45,12 @@ export class Reach {
     return this.#answeringSince === null ? 'unknown' : 'answers';
   }
 
+  /** Nobody listens any more where it is asked, though the machine is alive. */
+  get refusal(): { readonly error: string; readonly since: Instant } | null {
+    if (this.#open?.begin.details.reason !== 'refused') return null;
+    return { error: this.#open.begin.details.error, since: this.#open.begin.time };
+  }
+
   get since(): Instant | null {
     return this.#open?.begin.time ?? this.#answeringSince;
   }
