@@ -200,10 +200,19 @@ export class App {
     while (this.#untold > 0 && Date.now() < until) await new Promise((resolve) => setImmediate(resolve));
     if (this.#stopping !== null) return;
     this.#observer = this.#observerFor(configuration, this.#pump.now);
+    this.#sayWhoSees();
     await this.#startAlerts(configuration);
     await this.#influx?.stop();
     this.#startInflux(configuration);
     await this.#startAnnotations(configuration);
+  }
+
+  /** Captures tell only what changes, and an observer that goes on from a journal takes each for blind until it does. */
+  #sayWhoSees(): void {
+    for (const { capture, seeing, reason, upTo } of this.#pump.states()) {
+      if (upTo === null) continue; // it has not said a word yet
+      this.#observe({ kind: 'sight', at: this.#pump.now, capture, seeing, reason, dropped: null });
+    }
   }
 
   async status(): Promise<StatusDocument> {
