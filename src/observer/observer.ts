@@ -103,7 +103,7 @@ export class Observer {
       moved: this.#moved,
     });
     this.#invalid = new InvalidAdverts(({ segment, at }) => this.#services.newSource(segment, at));
-    this.#samples = options.samples === true ? new SampleTaker(this.#services) : null;
+    this.#samples = options.samples === true ? new SampleTaker(this.#services, this.#vips) : null;
   }
 
   #makeServices(configuration: ObserverConfiguration): Services {
