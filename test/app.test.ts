@@ -3,13 +3,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Notification, Receiver } from '../src/alerts/notification.ts';
 import type { App, AppOptions } from '../src/app.ts';
 import type { CaptureLink } from '../src/capture/live/capture-link.ts';
 import { parseConfiguration } from '../src/config/read.ts';
 import type { TimelineEvent } from '../src/events.ts';
-import { FakeCapture } from './support/fake-capture.ts';
+import { type Instant, instantFromIso, MS } from '../src/time.ts';
+import { FakeCapture, INTERVAL_MS } from './support/fake-capture.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 /** of the built code: the journal's worker needs a file that Node can run */
@@ -62,6 +64,23 @@ async function started(more: Partial<AppOptions>): Promise<App> {
     ...more,
   });
   return app;
+}
+
+class Remarks {
+  readonly #said: string[] = [];
+  #wake = () => {};
+
+  readonly onRemark = (text: string): void => {
+    this.#said.push(text);
+    this.#wake();
+  };
+
+  async first(part: string): Promise<void> {
+    while (!this.#said.some((text) => text.includes(part)))
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+  }
 }
 
 /** Everything told so far, and a promise of the first event of a kind. */
@@ -148,3 +167,45 @@ it('a reload while nothing can be captured changes nothing about that', async ()
     'observer-stopped instant',
   ]);
 });
+
+it('a reload in the middle of a silence does not shorten it', async () => {
+  const told = new Told();
+  const capture = new FakeCapture(join(folder, 'capture'), '10.0.0.1');
+  const running = await started({ link: capture, onTold: told.onTold });
+  await told.first('master-seen');
+  const spokeAt = capture.silence();
+  while (!(await isOverdue(running)));
+  await running.reload(parseConfiguration('', 'none', {}));
+  const lost = await told.first('master-lost');
+  expect(Math.abs(lost.time - spokeAt)).toBeLessThan((INTERVAL_MS / 2) * MS);
+});
+
+it('a reload is refused while the journal does not hold all that was told', async () => {
+  const told = new Told();
+  const remarks = new Remarks();
+  const capture = new FakeCapture(join(folder, 'capture'), '10.0.0.1');
+  const running = await started({ link: capture, onTold: told.onTold, onRemark: remarks.onRemark });
+  await told.first('master-seen');
+  const other = new Database(join(folder, 'journal.db'));
+  other.exec('BEGIN IMMEDIATE');
+  capture.silence();
+  await remarks.first('cannot be written');
+  const reloaded = running.reload(parseConfiguration('', 'none', {}));
+  await expect(reloaded).rejects.toMatchObject({
+    name: 'ReloadRefused',
+    message: expect.stringContaining('locked'),
+  });
+  other.close();
+  await remarks.first('is written again');
+  await running.reload(parseConfiguration('', 'none', {}));
+  await running.stop();
+  expect(told.kinds.filter((kind) => kind.startsWith('master-lost'))).toEqual(['master-lost begin']);
+});
+
+/** By more than the master's own lateness. */
+async function isOverdue(running: App): Promise<boolean> {
+  const { now, virtualRouters } = await running.status();
+  const at = (iso: string): Instant => instantFromIso(iso) ?? (0 as Instant);
+  const last = virtualRouters[0]?.master.lastAdvertAt ?? now;
+  return at(now) - at(last) > 2 * INTERVAL_MS * MS;
+}

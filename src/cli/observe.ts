@@ -10,7 +10,7 @@ import { homedir, hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { receiversFor } from '../alerts/deliver/receivers.ts';
 import { deliverySettingsOf } from '../alerts/deliver/settings.ts';
-import { App } from '../app.ts';
+import { App, ReloadRefused } from '../app.ts';
 import { upInterfaces } from '../capture/live/interfaces.ts';
 import { launcherLink } from '../capture/live/launcher-link.ts';
 import { startUnprivileged } from '../capture/live/start-unprivileged.ts';
@@ -122,9 +122,9 @@ async function reload(app: App, file: string | undefined, output: Output): Promi
     output.remark(`${file} has been read again`);
   } catch (error) {
     output.remark(
-      error instanceof UsageError
+      error instanceof UsageError || error instanceof ReloadRefused
         ? `${error.message}\nthe configuration that was read before stays in use`
-        : `${file} could not be taken over: ${error instanceof Error ? error.message : String(error)}; reload once more (SIGHUP) when that is mended, as nobody may be told of anything until then`,
+        : `${file} could not be taken over: ${error instanceof Error ? error.message : String(error)}; reload once more (SIGHUP) when that is mended, as alerts and sinks may be at rest until then`,
     );
   }
 }

@@ -171,6 +171,15 @@ export class Observer {
     });
   }
 
+  /** Something is about to be decided of a virtual router of ours: who is master, or whether anybody is. */
+  get isUnsettled(): boolean {
+    const { configuration } = this.#services;
+    for (const router of this.#slots.existing())
+      if (!isForeign(configuration, router.identity.configured) && router.isUnsettled(this.#timeline.now))
+        return true;
+    return false;
+  }
+
   #start(at: Instant): void {
     this.#started = true;
     this.#timeline.now = at;

@@ -2,12 +2,13 @@
 import { connect } from 'node:net';
 import type { CaptureLink } from '../../src/capture/live/capture-link.ts';
 import { MessageWriter } from '../../src/capture/live/protocol.ts';
+import { type Instant, instantFromUs, MS } from '../../src/time.ts';
 import { advertFrame } from './frames.ts';
 
 const ROUND_MS = 50;
 const ETHERNET = 1;
 /** of VRRPv3; short, so that a silence is soon a loss */
-const INTERVAL_MS = 100;
+export const INTERVAL_MS = 100;
 
 export class FakeCapture implements CaptureLink {
   readonly socketPath: string;
@@ -15,6 +16,7 @@ export class FakeCapture implements CaptureLink {
   readonly #rounds = new Map<string, NodeJS.Timeout>();
   readonly #master: string;
   #speaks = true;
+  #spokeMs = 0;
   #received = 0;
 
   constructor(socketPath: string, master: string) {
@@ -22,9 +24,10 @@ export class FakeCapture implements CaptureLink {
     this.#master = master;
   }
 
-  /** The master falls silent; the capture goes on to see. */
-  silence(): void {
+  /** The master falls silent; the capture goes on to see. Answers when it last spoke. */
+  silence(): Instant {
     this.#speaks = false;
+    return instantFromUs(this.#spokeMs * MS);
   }
 
   start(interfaceName: string): void {
@@ -34,13 +37,12 @@ export class FakeCapture implements CaptureLink {
     writer.hello(interfaceName);
     writer.sight({ seeing: true, reason: 'started' });
     socket.write(writer.take());
-    let spokeMs = 0;
     this.#rounds.set(
       interfaceName,
       setInterval(() => {
         const nowMs = Date.now();
-        if (this.#speaks && nowMs - spokeMs >= INTERVAL_MS) {
-          spokeMs = nowMs;
+        if (this.#speaks && nowMs - this.#spokeMs >= INTERVAL_MS) {
+          this.#spokeMs = nowMs;
           const frame = advertFrame({ src: this.#master, intervalMs: INTERVAL_MS, ipId: ++this.#received });
           const [seconds, us] = [Math.floor(nowMs / 1_000), (nowMs % 1_000) * 1_000];
           writer.frame(seconds, us, frame, frame.length, ETHERNET, frame.length);
