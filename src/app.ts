@@ -66,7 +66,14 @@ const DAY_US = 24 * 3_600 * SECOND;
 const DAY_MAX = 20_000;
 const ALIVE_EVERY_US = SECOND;
 const OWN_SAMPLES_EVERY_US = 30 * SECOND;
-const RELOAD_WITHIN_MS = 2_000;
+/** A reload waits for events to be durable, and for a failover to be over: that of a master of 1 s takes 5 s. */
+const RELOAD_WITHIN_US = 6 * SECOND;
+const RELOAD_LOOKS_EVERY_MS = 20;
+
+/** Nothing has changed: what was configured before stays in use. */
+export class ReloadRefused extends Error {
+  override readonly name = 'ReloadRefused';
+}
 
 export class App {
   readonly #options: AppOptions;
@@ -90,8 +97,6 @@ export class App {
   #detectedAt = 0;
   #aliveAt = 0;
   #ownSamplesAt = Number.NEGATIVE_INFINITY;
-  /** events given to the journal and not yet told */
-  #untold = 0;
   #lastSeq = 0;
   #stopping: Promise<void> | null = null;
 
@@ -187,7 +192,7 @@ export class App {
   /**
    * From then on the observer knows what the new configuration says, and all that the journal says, as after a
    * restart; only that nothing was missed. What it takes in of captures and journal needs a restart. One reload waits
-   * for the other. Rejects where the journal cannot be read.
+   * for the other. Rejects with a `ReloadRefused` where the journal does not hold, or does not give, all that was told.
    */
   reload(configuration: Configuration): Promise<void> {
     const reloaded = this.#reloading.then(() => this.#reload(configuration));
@@ -196,14 +201,43 @@ export class App {
   }
 
   async #reload(configuration: Configuration): Promise<void> {
-    const until = Date.now() + RELOAD_WITHIN_MS;
-    while (this.#untold > 0 && Date.now() < until) await new Promise((resolve) => setImmediate(resolve));
+    await this.#calm();
     if (this.#stopping !== null) return;
-    this.#observer = this.#observerFor(configuration, this.#pump.now);
+    const { failing, error, waiting } = this.#journal.trouble;
+    if (failing) throw new ReloadRefused(`a reload needs the journal, which cannot be written (${error})`);
+    if (waiting > 0) throw new ReloadRefused(`a reload needs the journal, for which ${waiting} events wait`);
+    try {
+      this.#observer = this.#observerFor(configuration, this.#pump.now);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ReloadRefused(`a reload needs the journal, which cannot be read (${why})`, { cause: error });
+    }
+    this.#sayWhoSees();
     await this.#startAlerts(configuration);
     await this.#influx?.stop();
     this.#startInflux(configuration);
     await this.#startAnnotations(configuration);
+  }
+
+  /**
+   * Waits, within its bound, until a reload loses nothing: what was observed is in the journal, and no silence is under
+   * way, whose beginning the journal does not know.
+   */
+  async #calm(): Promise<void> {
+    const until = SYSTEM_CLOCKS.monotonicUs() + RELOAD_WITHIN_US;
+    const isCalm = () => this.#journal.trouble.waiting === 0 && !this.#observer.isUnsettled;
+    while (!isCalm() && this.#stopping === null && !this.#journal.trouble.failing) {
+      if (SYSTEM_CLOCKS.monotonicUs() > until) return;
+      await new Promise((resolve) => setTimeout(resolve, RELOAD_LOOKS_EVERY_MS));
+    }
+  }
+
+  /** Captures tell only what changes, and an observer that goes on from a journal takes each for blind until it does. */
+  #sayWhoSees(): void {
+    for (const { capture, seeing, reason, upTo } of this.#pump.states()) {
+      if (upTo === null) continue; // it has not said a word yet
+      this.#observe({ kind: 'sight', at: this.#pump.now, capture, seeing, reason, dropped: null });
+    }
   }
 
   async status(): Promise<StatusDocument> {
@@ -272,7 +306,6 @@ export class App {
     const isAlive = isClock && observation.at - this.#aliveAt >= ALIVE_EVERY_US;
     if (events.length === 0 && samples.length === 0 && !isAlive) return;
     this.#aliveAt = observation.at;
-    this.#untold += events.length;
     this.#journal.append(
       events.map((event) => this.#dated(event)),
       samples.map((sample) => ({ ...sample, time: this.#pump.wallOf(sample.time) })),
@@ -281,7 +314,6 @@ export class App {
   }
 
   #told(entries: readonly JournalledEvent[]): void {
-    this.#untold -= entries.length;
     this.#lastSeq = entries.at(-1)?.seq ?? this.#lastSeq;
     this.#alerts?.take(entries);
     this.#annotations?.news();

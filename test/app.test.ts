@@ -1,12 +1,17 @@
-/** The daemon as a whole, where nothing can be captured: that alone is worth an alert. */
+/** The daemon as a whole, with captures that are forbidden, or played. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Notification, Receiver } from '../src/alerts/notification.ts';
-import type { App } from '../src/app.ts';
+import type { App, AppOptions } from '../src/app.ts';
+import type { CaptureLink } from '../src/capture/live/capture-link.ts';
 import { parseConfiguration } from '../src/config/read.ts';
+import type { TimelineEvent } from '../src/events.ts';
+import { type Instant, instantFromIso, MS } from '../src/time.ts';
+import { FakeCapture, INTERVAL_MS } from './support/fake-capture.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 /** of the built code: the journal's worker needs a file that Node can run */
@@ -38,23 +43,69 @@ alerts:
   return parseConfiguration(text, join(folder, 'vipwatch.yaml'), {});
 }
 
-/** Starts it; `receive` answers for the receiver that there is. */
-async function started(receive: Receiver['deliver']): Promise<App> {
-  const link = { socketPath: join(folder, 'capture'), permitted: false, start() {}, stop() {}, onExit() {} };
+/** Nothing can be captured: that alone is worth an alert. */
+function forbidden(): CaptureLink {
+  return { socketPath: join(folder, 'capture'), permitted: false, start() {}, stop() {}, onExit() {} };
+}
+
+async function started(more: Partial<AppOptions>): Promise<App> {
   app = await start({
-    configuration: configuration(),
+    configuration: parseConfiguration('', 'none', {}),
     interfaces: ['eth7'],
     join: false,
     journalPath: join(folder, 'journal.db'),
     controlPath: null,
     release: '0',
-    link,
-    receiversOf: () => [{ name: 'hook', deliver: receive }],
+    link: forbidden(),
+    receiversOf: () => [],
     onTold() {},
     onSeeing() {},
     onRemark() {},
+    ...more,
   });
   return app;
+}
+
+class Remarks {
+  readonly #said: string[] = [];
+  #wake = () => {};
+
+  readonly onRemark = (text: string): void => {
+    this.#said.push(text);
+    this.#wake();
+  };
+
+  async first(part: string): Promise<void> {
+    while (!this.#said.some((text) => text.includes(part)))
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+  }
+}
+
+/** Everything told so far, and a promise of the first event of a kind. */
+class Told {
+  readonly events: TimelineEvent[] = [];
+  #wake = () => {};
+
+  readonly onTold: AppOptions['onTold'] = (entries) => {
+    for (const { event } of entries) this.events.push(event);
+    this.#wake();
+  };
+
+  get kinds(): readonly string[] {
+    return this.events.map(({ kind, phase }) => `${kind} ${phase}`);
+  }
+
+  async first(kind: TimelineEvent['kind']): Promise<TimelineEvent> {
+    for (;;) {
+      const found = this.events.find((event) => event.kind === kind);
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
 }
 
 it('two reloads at once leave one that tells', async () => {
@@ -64,10 +115,14 @@ it('two reloads at once leave one that tells', async () => {
     wake = resolve;
   });
   let isDown = true;
-  const running = await started(async (notification) => {
+  const deliver: Receiver['deliver'] = async (notification) => {
     got.push(notification);
     wake();
     return isDown ? { outcome: 'later', afterMs: null, reason: 'down' } : { outcome: 'done', detail: '' };
+  };
+  const running = await started({
+    configuration: configuration(),
+    receiversOf: () => [{ name: 'hook', deliver }],
   });
   await first;
   isDown = false;
@@ -78,3 +133,79 @@ it('two reloads at once leave one that tells', async () => {
     ['firing', 'capture-degraded'],
   ]);
 });
+
+it('after a reload it sees as before: a master that falls silent is lost', async () => {
+  const told = new Told();
+  const capture = new FakeCapture(join(folder, 'capture'), '10.0.0.1');
+  const running = await started({ link: capture, onTold: told.onTold });
+  await told.first('master-seen');
+
+  await running.reload(parseConfiguration('', 'none', {}));
+  expect(await running.status()).toMatchObject({ verdict: 'healthy', virtualRouters: [{ blind: false }] });
+  capture.silence();
+  await told.first('master-lost');
+
+  await running.stop();
+  expect(told.kinds).toEqual([
+    'observer-started instant',
+    'master-seen instant',
+    'master-lost begin',
+    'observer-stopped instant',
+  ]);
+});
+
+it('a reload while nothing can be captured changes nothing about that', async () => {
+  const told = new Told();
+  const running = await started({ onTold: told.onTold });
+  await told.first('capture-degraded');
+  await running.reload(parseConfiguration('', 'none', {}));
+  expect((await running.status()).verdict).toBe('blind');
+  await running.stop();
+  expect(told.kinds).toEqual([
+    'observer-started instant',
+    'capture-degraded begin',
+    'observer-stopped instant',
+  ]);
+});
+
+it('a reload in the middle of a silence does not shorten it', async () => {
+  const told = new Told();
+  const capture = new FakeCapture(join(folder, 'capture'), '10.0.0.1');
+  const running = await started({ link: capture, onTold: told.onTold });
+  await told.first('master-seen');
+  const spokeAt = capture.silence();
+  while (!(await isOverdue(running)));
+  await running.reload(parseConfiguration('', 'none', {}));
+  const lost = await told.first('master-lost');
+  expect(Math.abs(lost.time - spokeAt)).toBeLessThan((INTERVAL_MS / 2) * MS);
+});
+
+it('a reload is refused while the journal does not hold all that was told', async () => {
+  const told = new Told();
+  const remarks = new Remarks();
+  const capture = new FakeCapture(join(folder, 'capture'), '10.0.0.1');
+  const running = await started({ link: capture, onTold: told.onTold, onRemark: remarks.onRemark });
+  await told.first('master-seen');
+  const other = new Database(join(folder, 'journal.db'));
+  other.exec('BEGIN IMMEDIATE');
+  capture.silence();
+  await remarks.first('cannot be written');
+  const reloaded = running.reload(parseConfiguration('', 'none', {}));
+  await expect(reloaded).rejects.toMatchObject({
+    name: 'ReloadRefused',
+    message: expect.stringContaining('locked'),
+  });
+  other.close();
+  await remarks.first('is written again');
+  await running.reload(parseConfiguration('', 'none', {}));
+  await running.stop();
+  expect(told.kinds.filter((kind) => kind.startsWith('master-lost'))).toEqual(['master-lost begin']);
+});
+
+/** By more than the master's own lateness. */
+async function isOverdue(running: App): Promise<boolean> {
+  const { now, virtualRouters } = await running.status();
+  const at = (iso: string): Instant => instantFromIso(iso) ?? (0 as Instant);
+  const last = virtualRouters[0]?.master.lastAdvertAt ?? now;
+  return at(now) - at(last) > 2 * INTERVAL_MS * MS;
+}

@@ -96,7 +96,7 @@ Examples:
   )
   .action(async (options: ObserveOptions) => {
     const { observe } = await import('./observe.ts');
-    await observe(options, versionOfPackage(), output);
+    await observe(options, versionOfPackage());
   });
 
 program

@@ -10,7 +10,7 @@ import { homedir, hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { receiversFor } from '../alerts/deliver/receivers.ts';
 import { deliverySettingsOf } from '../alerts/deliver/settings.ts';
-import { App } from '../app.ts';
+import { App, ReloadRefused } from '../app.ts';
 import { upInterfaces } from '../capture/live/interfaces.ts';
 import { launcherLink } from '../capture/live/launcher-link.ts';
 import { startUnprivileged } from '../capture/live/start-unprivileged.ts';
@@ -19,8 +19,9 @@ import { ControlSocketError } from '../control/server.ts';
 import { socketPaths, socketPathToServe } from '../control/socket-path.ts';
 import { JournalError } from '../journal/journal-error.ts';
 import { configurationOf } from './configuration.ts';
+import { DaemonOutput } from './daemon-output.ts';
 import { asJson, forLog, forSystemd, forTerminal, type LiveLines } from './live-lines.ts';
-import { type Output, OutputClosed, UsageError } from './output.ts';
+import { type Output, UsageError } from './output.ts';
 import { journalPaths } from './places.ts';
 import { LOCAL, painter, UTC, wantsColour } from './terminal.ts';
 
@@ -39,12 +40,17 @@ const STOP_WITHIN_MS = 2_000;
 /** 128 + SIGINT */
 const INTERRUPTED = 130;
 
-export async function observe(options: ObserveOptions, release: string, output: Output): Promise<void> {
+export async function observe(options: ObserveOptions, release: string): Promise<void> {
   const link = launcherLink();
   if (link === null) {
     process.exitCode = await startUnprivileged(process.argv.slice(2));
     return;
   }
+  let stop = () => {};
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const output = new DaemonOutput(() => stop());
   const configuration = (await configurationOf(options.config, output)) ?? NO_CONFIGURATION;
   const interfaces = interfacesOf(options, configuration);
   const journalPath = journalPathToWrite(options.journal ?? configuration.journal.path);
@@ -56,6 +62,14 @@ export async function observe(options: ObserveOptions, release: string, output: 
       `no control socket, as ${wanted} cannot be made: status and timeline --follow will not work`,
     );
   }
+
+  // At a terminal the first Ctrl-C comes twice, from the terminal and, as SIGTERM, from the launcher.
+  let interrupts = 0;
+  process.on('SIGINT', () => {
+    if (++interrupts > 1) process.exit(INTERRUPTED);
+    stop();
+  });
+  process.on('SIGTERM', stop);
 
   const lines = linesFor(options, output);
   const remark = (text: string) => output.remark(text);
@@ -72,7 +86,7 @@ export async function observe(options: ObserveOptions, release: string, output: 
       receiversOf: (alerts) => receiversFor(deliverySettingsOf(alerts, { host: hostname(), release })),
       onTold(entries) {
         for (const line of lines(entries)) output.line(line);
-        flushOrStop(output, () => stop());
+        output.flush();
       },
       onSeeing: (capture) => remark(`listening on ${capture}`),
       onRemark: remark,
@@ -85,27 +99,14 @@ export async function observe(options: ObserveOptions, release: string, output: 
   remark(
     `${release} watches ${interfaces.join(', ')}; journal ${journalPath}${output.stdoutIsTerminal ? '; Ctrl-C ends it' : ''}`,
   );
-
-  let ended: () => void = () => {};
-  const end = new Promise<void>((resolve) => {
-    ended = resolve;
-  });
-  function stop(): void {
-    setTimeout(() => {
-      output.remark('did not stop in time; what was not yet durable is lost');
-      process.exit(1);
-    }, STOP_WITHIN_MS).unref();
-    app.stop().then(ended, ended);
-  }
-  // At a terminal the first Ctrl-C comes twice, from the terminal and, as SIGTERM, from the launcher.
-  let interrupts = 0;
-  process.on('SIGINT', () => {
-    if (++interrupts > 1) process.exit(INTERRUPTED);
-    stop();
-  });
-  process.on('SIGTERM', stop);
   process.on('SIGHUP', () => void reload(app, options.config, output));
-  await end;
+
+  await stopped;
+  setTimeout(() => {
+    output.remark('did not stop in time; what was not yet durable is lost');
+    process.exit(1);
+  }, STOP_WITHIN_MS).unref();
+  await app.stop().catch(() => {});
   output.flush();
   process.exit(0);
 }
@@ -121,9 +122,9 @@ async function reload(app: App, file: string | undefined, output: Output): Promi
     output.remark(`${file} has been read again`);
   } catch (error) {
     output.remark(
-      error instanceof UsageError
+      error instanceof UsageError || error instanceof ReloadRefused
         ? `${error.message}\nthe configuration that was read before stays in use`
-        : `${file} could not be taken over: ${error instanceof Error ? error.message : String(error)}; reload once more (SIGHUP) when that is mended, as nobody may be told of anything until then`,
+        : `${file} could not be taken over: ${error instanceof Error ? error.message : String(error)}; reload once more (SIGHUP) when that is mended, as alerts and sinks may be at rest until then`,
     );
   }
 }
@@ -164,14 +165,4 @@ function linesFor({ format, utc }: ObserveOptions, output: Output): LiveLines {
   if (output.stdoutIsTerminal)
     return forTerminal(utc === true ? UTC : LOCAL, painter(wantsColour(true, process.env)));
   return process.env.JOURNAL_STREAM === undefined ? forLog() : forSystemd();
-}
-
-/** A reader that has gone is no reason to stop watching for a service, but the end of `observe | head`. */
-function flushOrStop(output: Output, stop: () => void): void {
-  try {
-    output.flush();
-  } catch (error) {
-    if (!(error instanceof OutputClosed)) throw error;
-    stop();
-  }
 }

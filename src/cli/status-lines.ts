@@ -67,10 +67,13 @@ function verdictLine(status: StatusDocument, paint: Paint): string {
         ? paint('Nothing is wrong, and nothing was heard: is this the right interface?', 'yellow')
         : paint(`All is well: ${plural(held, 'virtual router')} held, no problem open.`, 'green', 'bold');
     case 'warning': {
-      const blind = status.captures.filter((capture) => !capture.seeing).map((capture) => capture.name);
+      const blind = new Set([
+        ...status.captures.filter((capture) => !capture.seeing).map((capture) => capture.name),
+        ...status.virtualRouters.filter((router) => router.blind).map((router) => router.segment),
+      ]);
       const what = [
         ...(warnings === 0 ? [] : [`${plural(warnings, 'warning')} open`]),
-        ...(blind.length === 0 ? [] : [`nothing is seen on ${blind.join(', ')}`]),
+        ...(blind.size === 0 ? [] : [`nothing is seen on ${[...blind].join(', ')}`]),
       ];
       return paint(
         `Served, but look at this: ${what.join(', ')} (${held} of ${plural(ours.length, 'virtual router')} held).`,

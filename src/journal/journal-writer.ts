@@ -4,9 +4,9 @@
  *
  * - One batch is under way at a time; what arrives meanwhile is the next. Events leave at once, samples within a
  *   second, a mere sign of life every five. A commit thus carries as many events as the disk is slow.
- * - What fails is said again every second, in the same order: disk full, read-only or failing, a damaged file, and
- *   also a worker that died, which is started anew. It never ends the process: an observer that cannot write
- *   can still tell. The journal knows events by their ids, so that saying them again doubles none.
+ * - What fails is said again every second, in the same order: disk full, read-only or failing, a file that is damaged or
+ *   that another process keeps locked, and also a worker that died, which is started anew. It never ends the process: an
+ *   observer that cannot write can still tell. The journal knows events by their ids, so that saying them again doubles none.
  * - While it fails, or hangs for 5 s, events are told all the same, with the `seq` that they will have and
  *   `isDurable` false. Up to 10,000 events and 20,000 samples wait; then the oldest samples go, and events are
  *   neither told nor kept but counted as lost.

@@ -90,6 +90,10 @@ const DEFAULTS: Required<JournalOptions> = {
   samplesMax: 2_000_000,
 };
 
+/** For so long a lock of another process (a backup, `sqlite3` in somebody's shell) is waited for. */
+const OPENED_WITHIN_MS = 5_000;
+/** Short: who writes may say it again, and must be able to stop. */
+const WRITTEN_WITHIN_MS = 200;
 /** Rows removed in one step: a few milliseconds. */
 const PRUNED_ROWS = 500;
 /** Pages given back to the system in one step, once more than a quarter of the file is free. */
@@ -513,7 +517,7 @@ function openChecked(
   aside: SetAside | null,
   lastSeq: number,
 ): Journal {
-  const db = new Database(path, { timeout: 5_000 });
+  const db = new Database(path, { timeout: OPENED_WITHIN_MS });
   try {
     const begins = isNew(db, path);
     if (begins) {
@@ -528,6 +532,7 @@ function openChecked(
     if (!begins) checkSound(db, path, isBusy === 0);
     migrate(db);
     if (begins && lastSeq > 0) db.prepare("INSERT INTO sqlite_sequence VALUES ('events', ?)").run(lastSeq);
+    db.pragma(`busy_timeout = ${WRITTEN_WITHIN_MS}`);
     return new Journal(db, lock, options, aside);
   } catch (error) {
     db.close();

@@ -17,6 +17,7 @@ export class WorkerLine {
   readonly #owed = new Map<number, Owed>();
   #next = 1;
   #death: Error | null = null;
+  #whenNothingOwed: (() => void) | null = null;
 
   constructor(path: string, options: JournalOptions, onSetAside: (aside: SetAside) => void) {
     const workerData: WorkerData = { path, options };
@@ -58,8 +59,18 @@ export class WorkerLine {
     });
   }
 
+  /** Once it has answered all that it owes: a thread that is ended within SQLite can take the process with it (SIGABRT). */
   async end(): Promise<void> {
+    this.#worker.unref();
+    await new Promise<void>((resolve) => {
+      this.#whenNothingOwed = resolve;
+      this.#settle();
+    });
     await this.#worker.terminate();
+  }
+
+  #settle(): void {
+    if (this.#owed.size === 0) this.#whenNothingOwed?.();
   }
 
   #take(reply: Exclude<Reply, { number: null }>): void {
@@ -70,11 +81,13 @@ export class WorkerLine {
       owed?.refuse(
         reply.code === null ? new Error(reply.message) : new JournalError(reply.code, reply.message),
       );
+    this.#settle();
   }
 
   #dies(why: Error): void {
     this.#death ??= why;
     for (const { refuse } of this.#owed.values()) refuse(this.#death);
     this.#owed.clear();
+    this.#settle();
   }
 }

@@ -3,8 +3,9 @@
  * is concluded; what was heard is kept as it was, so that all of it can be told with its true times once one of the
  * sources is heard again. Light, because a forger can send fifty thousand of them a second.
  *
- * Limits: so many candidates as the observer allows (the oldest goes first), eight frames of each (the first seven
- * and the latest), eight sources and 64 VIPs to recognise it by, and claims kept for 16 candidates of one VIP.
+ * Limits: so many candidates as the observer allows, and 131,072 addresses in all of their frames together (the oldest
+ * candidate goes first); eight frames of each (the first seven and the latest), eight sources and 64 VIPs to recognise it
+ * by, and claims kept for 16 candidates of one VIP.
  */
 import type { AdvertObservation, ClaimObservation } from '../observation.ts';
 import { type Instant, MS, SECOND } from '../time.ts';
@@ -18,6 +19,8 @@ const FRAMES_MAX = 8;
 const SOURCES_MAX = 8;
 const VIPS_MAX = 64;
 const CANDIDATES_OF_VIP_MAX = 16;
+/** Of one advert there may be 255. All of them, with the index by VIP, take some 10 MB. */
+export const ADDRESSES_MAX = 131_072;
 
 /** Most are heard once and forgotten: whatever else they may need is made when it is needed. */
 export interface Candidate {
@@ -66,10 +69,16 @@ export class Candidates {
   #queue: Candidate[] = [];
   #head = 0;
   size = 0;
+  #addresses = 0;
 
   /** `emptied` is told of a slot that has no candidate left. */
   constructor(emptied: (slot: Slot) => void) {
     this.#emptied = emptied;
+  }
+
+  /** addresses in all frames that are kept */
+  get addresses(): number {
+    return this.#addresses;
   }
 
   /** The candidate that an advert belongs to: of the same source, or else with a VIP in common. */
@@ -101,6 +110,8 @@ export class Candidates {
     slot.candidates.heard(candidate, first.at);
     this.#bySource.add(first.advert.src, candidate);
     for (const vip of first.advert.vips) this.#byVip.add(vip, candidate);
+    this.#addresses += addressesIn(first);
+    this.#makeRoom();
   }
 
   /** One more advert of it, which is no copy. */
@@ -108,7 +119,7 @@ export class Candidates {
     const { slot } = candidate;
     const { advert, at } = observation;
     slot.candidates.heard(candidate, at);
-    const { sources, vips } = keep(candidate, observation);
+    const { sources, vips } = this.#keep(candidate, observation);
     if (sources.length < SOURCES_MAX && this.#bySource.find(advert.src, slot) === null) {
       sources.push(advert.src);
       this.#bySource.add(advert.src, candidate);
@@ -118,6 +129,7 @@ export class Candidates {
       vips.push(vip);
       this.#byVip.add(vip, candidate);
     }
+    this.#makeRoom();
   }
 
   /** A claim, perhaps of one of their VIPs. */
@@ -125,7 +137,21 @@ export class Candidates {
     if (this.size === 0) return;
     const { claim, segment } = observation;
     for (const candidate of this.#byVip.some(claim.address, CANDIDATES_OF_VIP_MAX))
-      if (candidate.slot.segment.name === segment.name) keep(candidate, observation);
+      if (candidate.slot.segment.name === segment.name) this.#keep(candidate, observation);
+    this.#makeRoom();
+  }
+
+  #keep(candidate: Candidate, observation: AdvertObservation | ClaimObservation): Later {
+    candidate.more ??= { heard: [], sources: [], vips: [] };
+    const { heard } = candidate.more;
+    const dropped = heard.length === FRAMES_MAX - 1 ? heard.pop() : undefined;
+    heard.push(observation);
+    this.#addresses += addressesIn(observation) - (dropped === undefined ? 0 : addressesIn(dropped));
+    return candidate.more;
+  }
+
+  #makeRoom(): void {
+    while (this.#addresses > ADDRESSES_MAX && this.removeOldest());
   }
 
   /** Forgets the one heard first longest ago. False: there is none. */
@@ -144,6 +170,7 @@ export class Candidates {
     const { slot, first, more } = candidate;
     candidate.gone = true;
     this.size--;
+    for (const observation of allHeard(candidate)) this.#addresses -= addressesIn(observation);
     slot.candidates.size--;
     this.#bySource.remove(first.advert.src, candidate);
     for (const vip of first.advert.vips) this.#byVip.remove(vip, candidate);
@@ -222,12 +249,8 @@ export function firstHeard(candidate: Candidate, source: string): Instant | null
   return null;
 }
 
-function keep(candidate: Candidate, observation: AdvertObservation | ClaimObservation): Later {
-  candidate.more ??= { heard: [], sources: [], vips: [] };
-  const { heard } = candidate.more;
-  if (heard.length === FRAMES_MAX - 1) heard.pop();
-  heard.push(observation);
-  return candidate.more;
+function addressesIn(observation: AdvertObservation | ClaimObservation): number {
+  return observation.kind === 'advert' ? observation.advert.vips.length : 1;
 }
 
 /** Heard once, and not again in time: as if never. */

@@ -111,7 +111,7 @@ export class Observer {
     const addSample = (sample: Sample) => this.#samples?.add(sample);
     this.#proxies = new Proxies(this.#services, withSamples ? addSample : null);
     this.#probing = new Probing(this.#services, this.#proxies, addSample);
-    this.#samples = withSamples ? new SampleTaker(this.#services, this.#probing) : null;
+    this.#samples = withSamples ? new SampleTaker(this.#services, this.#vips, this.#probing) : null;
   }
 
   #makeServices(configuration: ObserverConfiguration): Services {
@@ -188,6 +188,15 @@ export class Observer {
   /** The present of every service that is probed, as of the latest observation. */
   services(): readonly ServiceState[] {
     return this.#probing.states(this.#timeline.now);
+  }
+
+  /** Something is about to be decided of a virtual router of ours: who is master, or whether anybody is. */
+  get isUnsettled(): boolean {
+    const { configuration } = this.#services;
+    for (const router of this.#slots.existing())
+      if (!isForeign(configuration, router.identity.configured) && router.isUnsettled(this.#timeline.now))
+        return true;
+    return false;
   }
 
   #start(at: Instant): void {

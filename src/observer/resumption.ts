@@ -1,6 +1,6 @@
 /**
  * Going on after a restart: each part of the observer gets its piece of what the journal says. Every capture is
- * blind until it tells that it sees; what was open is open, and ends by the usual rules.
+ * blind until somebody tells that it sees; what was open is open, and ends by the usual rules.
  */
 import type { TimelineEvent } from '../events.ts';
 import type { Instant } from '../time.ts';

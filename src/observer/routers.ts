@@ -24,6 +24,11 @@ const SPEAKERS_MAX = 4_096;
 const SPEAKERS_OF_ROUTER_MAX = 64;
 /** More colliding virtual routers on one VRID of a segment are strangers, heard and not told apart. */
 const ROUTERS_OF_VRID_MAX = 8;
+/**
+ * VIPs of all virtual routers together, some 50 MB. Past that half of them go, with the virtual routers that came last:
+ * what a stranger makes up comes later than what is there. Configured ones never.
+ */
+const VIPS_MAX = 65_536;
 
 /** Who is told of what happens to virtual routers. */
 interface Told {
@@ -40,6 +45,7 @@ export class Routers implements RouterKeeper {
   readonly #moved: MovedClaims;
   readonly #candidates = new Candidates((slot) => this.#services.slots.dropIfEmpty(slot));
   #speakerCount = 0;
+  #vipCount = 0;
 
   constructor(services: Services, vips: VipIndex, { collisions, expectations, moved }: Told) {
     this.#services = services;
@@ -60,7 +66,9 @@ export class Routers implements RouterKeeper {
     if (speaker !== undefined) this.#expectations.rogues.heard(router, speaker, at);
     this.#mayGoOnHere(router, advert, at);
     if (slot.routers.length + slot.candidates.size > 1) this.#collisions.heard(slot, at);
-    return router;
+    if (this.#vipCount <= VIPS_MAX) return router;
+    this.#forgetLatest();
+    return slot.routers.includes(router) ? router : null;
   }
 
   /** All that use the VRID dropped something, and were muted by it. */
@@ -99,6 +107,7 @@ export class Routers implements RouterKeeper {
 
   vipLearned(router: VirtualRouter, vip: string): void {
     this.#vips.add(router, vip);
+    this.#vipCount++;
   }
 
   goesOnElsewhere(router: VirtualRouter, now: Instant): boolean {
@@ -147,6 +156,7 @@ export class Routers implements RouterKeeper {
     slots.dropIfEmpty(slot);
     this.#speakerCount -= router.speakers.size;
     this.#vips.remove(router);
+    this.#vipCount -= router.vips.size;
     this.#collisions.forgotten(slot);
     router.retire();
   }
@@ -261,6 +271,18 @@ export class Routers implements RouterKeeper {
   #makeRoom(): boolean {
     if (this.#speakerCount + this.#candidates.size < SPEAKERS_MAX) return true;
     return this.#candidates.removeOldest();
+  }
+
+  #forgetLatest(): void {
+    const strangers = [...this.#services.slots.routers()].filter(
+      ({ identity }) => identity.configured === null,
+    );
+    strangers.sort((a, b) => a.firstAt - b.firstAt);
+    while (this.#vipCount > VIPS_MAX / 2) {
+      const latest = strangers.pop();
+      if (latest === undefined) return;
+      this.forgotten(latest);
+    }
   }
 
   /** Forgets the speaker with the fewest adverts, then the oldest; never the master or a configured node. */

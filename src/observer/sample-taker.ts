@@ -4,10 +4,14 @@ import type { Sample } from '../samples.ts';
 import { type Instant, msFromUs, SECOND } from '../time.ts';
 import type { DeadlineOwner } from './deadlines.ts';
 import type { Probing } from './probing/probing.ts';
+import { routerOf, vipOf } from './restoration.ts';
 import type { Services } from './services.ts';
+import type { VipIndex } from './vip-index.ts';
 import type { VirtualRouter } from './virtual-router.ts';
 
 const EVERY_US = 30 * SECOND;
+/** Of those that advertise a VIP of which there is an event, no more: strangers may name it by the thousand. */
+const ROUTERS_OF_VIP_MAX = 16;
 
 const STATE = { lost: 0n, held: 1n, dark: 2n, split: 3n } as const;
 
@@ -15,11 +19,13 @@ export class SampleTaker implements DeadlineOwner {
   readonly ordinal: number;
   scheduledAt = Number.POSITIVE_INFINITY;
   readonly #services: Services;
+  readonly #vips: VipIndex;
   readonly #probing: Probing;
   #samples: Sample[] = [];
 
-  constructor(services: Services, probing: Probing) {
+  constructor(services: Services, vips: VipIndex, probing: Probing) {
     this.#services = services;
+    this.#vips = vips;
     this.#probing = probing;
     this.ordinal = services.nextOrdinal();
   }
@@ -35,14 +41,21 @@ export class SampleTaker implements DeadlineOwner {
     this.#samples.push(sample);
   }
 
+  /** Looks at those only that the events are about: there may be thousands, and a stranger may cause an event. */
   changed(events: readonly TimelineEvent[], at: Instant): void {
-    const subjects = new Set(events.map((event) => event.subject));
-    for (const router of this.#services.slots.existing()) {
-      const { segment, subject } = router.identity;
-      const concerned =
-        subjects.has(subject) || [...router.vips].some((vip) => subjects.has(`vip:${segment.name}/${vip}`));
-      if (concerned) this.#sample(router, at);
-    }
+    const concerned = new Set<VirtualRouter>();
+    for (const subject of new Set(events.map((event) => event.subject)))
+      for (const router of this.#about(subject)) if (router.exists) concerned.add(router);
+    for (const router of [...concerned].sort((a, b) => a.ordinal - b.ordinal)) this.#sample(router, at);
+  }
+
+  #about(subject: string): readonly VirtualRouter[] {
+    const vip = vipOf(subject);
+    if (vip !== null) return this.#vips.of({ name: vip.segment }, vip.address).slice(0, ROUTERS_OF_VIP_MAX);
+    const place = routerOf(subject);
+    if (place === null) return [];
+    const slot = this.#services.slots.find({ ...place, segment: { name: place.segment } });
+    return slot?.routers.filter((router) => router.identity.subject === subject) ?? [];
   }
 
   due(now: Instant): number {

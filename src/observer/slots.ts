@@ -16,6 +16,11 @@ export interface Place {
   readonly group: string;
 }
 
+/** It, by its names. */
+interface NamedPlace extends Omit<Place, 'segment'> {
+  readonly segment: Pick<Segment, 'name'>;
+}
+
 export interface Slot extends Place {
   readonly key: string;
   readonly routers: VirtualRouter[];
@@ -25,7 +30,7 @@ export interface Slot extends Place {
 export class Slots {
   readonly #slots = new Map<string, Slot>();
 
-  find(place: Place): Slot | undefined {
+  find(place: NamedPlace): Slot | undefined {
     return this.#slots.get(keyOf(place));
   }
 
@@ -69,6 +74,6 @@ export function plainSubject({ segment, family, vrid, group }: Place): string {
 
 const STANDARD_GROUPS = new Set(['224.0.0.18', 'ff02::12']);
 
-function keyOf({ segment, family, vrid, group }: Place): string {
+function keyOf({ segment, family, vrid, group }: NamedPlace): string {
   return `${segment.name}|${family}|${vrid}|${group}`;
 }

@@ -90,7 +90,7 @@ export class VipWatch {
   inQuestion(): boolean {
     const master = this.#router.master;
     if (master === null) return false;
-    return master.advert.vips.some((address) => this.#missingSince(this.#vip(address), master) !== null);
+    return this.#held(master).some((vip) => this.#missingSince(vip, master) !== null);
   }
 
   /** The virtual router was heard to have this VIP for the first time. */
@@ -173,8 +173,7 @@ export class VipWatch {
     let next = Number.POSITIVE_INFINITY;
     const master = this.#router.master;
     if (master === null) return next;
-    for (const address of master.advert.vips)
-      next = Math.min(next, this.#missingDue(this.#vip(address), master));
+    for (const vip of this.#held(master)) next = Math.min(next, this.#missingDue(vip, master));
     for (const vip of this.#vips.values()) {
       for (const stranger of vip.strangers.values())
         next = Math.min(next, this.#strangerDue(stranger, master));
@@ -185,10 +184,8 @@ export class VipWatch {
   due(now: Instant): void {
     const master = this.#router.master;
     if (master === null) return;
-    for (const address of master.advert.vips) {
-      const vip = this.#vip(address);
+    for (const vip of this.#held(master))
       if (this.#missingDue(vip, master) <= now) this.#beginMissing(vip, master);
-    }
     for (const vip of this.#vips.values()) {
       for (const stranger of [...vip.strangers.values()]) {
         if (this.#strangerDue(stranger, master) > now) continue;
@@ -211,6 +208,11 @@ export class VipWatch {
         }
       }
     }
+  }
+
+  /** What the master advertises, but for VIPs past the bound: their claims are not heard, so nothing is missing. */
+  #held(master: Speaker): readonly Vip[] {
+    return master.advert.vips.flatMap((address) => this.#vips.get(address) ?? []);
   }
 
   #vip(address: string): Vip {
@@ -269,10 +271,8 @@ export class VipWatch {
   masterSpoke(now: Instant): void {
     const master = this.#router.master;
     if (master === null) return;
-    for (const address of master.advert.vips) {
-      const vip = this.#vip(address);
+    for (const vip of this.#held(master))
       if (this.#missingDue(vip, master) <= now) this.#beginMissing(vip, master);
-    }
   }
 
   /** Nobody claimed it since the master did. */

@@ -20,6 +20,7 @@ import { SettingsWatch } from './settings.ts';
 import type { Sight } from './sight.ts';
 import { SourceWatch } from './source-watch.ts';
 import {
+  freshUs,
   latenessUs,
   newSpeaker,
   recalledSpeaker,
@@ -154,6 +155,13 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
 
   get inQuestion(): boolean {
     return this.#succession.inQuestion;
+  }
+
+  /** Who is master is in question, or it is overdue or has resigned, and nobody is known to have followed it yet. */
+  isUnsettled(now: Instant): boolean {
+    const { master } = this;
+    if (this.sight.blind || this.isLost || this.isQuiet || master === null) return false;
+    return this.inQuestion || master.resignedAt !== null || now - this.heardAt(master) > freshUs(master);
   }
 
   inSplit(speaker: Speaker): boolean {

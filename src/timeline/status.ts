@@ -44,7 +44,10 @@ export interface ObserverHealth {
   readonly lastSeq: number;
 }
 
-/** `blind`: no capture sees, so that nothing is known. `warning`: something is open, or a capture does not see. */
+/**
+ * `blind`: no capture sees, so that nothing is known. `warning`: something is open, or a capture does not see, or a
+ * virtual router is not judged because its capture is taken for blind.
+ */
 export type Verdict = 'healthy' | 'warning' | 'critical' | 'blind';
 
 export interface StatusDocument {
@@ -145,7 +148,7 @@ export function statusDocument(sources: StatusSources): StatusDocument {
     host,
     release,
     startedAt: isoTime(startedAt),
-    verdict: verdictOf(captures, open),
+    verdict: verdictOf(captures, routers, open),
     open: openConditions(open),
     virtualRouters: [...routers].sort(byImportance).map((router) => ({
       subject: router.subject,
@@ -168,11 +171,16 @@ export function statusDocument(sources: StatusSources): StatusDocument {
   };
 }
 
-function verdictOf(captures: readonly CaptureState[], open: readonly TimelineEvent[]): Verdict {
+function verdictOf(
+  captures: readonly CaptureState[],
+  routers: readonly RouterState[],
+  open: readonly TimelineEvent[],
+): Verdict {
   if (open.some((event) => event.severity === 'critical')) return 'critical';
   if (!captures.some((capture) => capture.seeing)) return 'blind';
   const warned = open.some((event) => event.severity === 'warning');
-  return warned || captures.some((capture) => !capture.seeing) ? 'warning' : 'healthy';
+  const isPartlyBlind = captures.some((capture) => !capture.seeing) || routers.some((router) => router.blind);
+  return warned || isPartlyBlind ? 'warning' : 'healthy';
 }
 
 const RANK = { critical: 0, warning: 1, info: 2 } as const;

@@ -3,10 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SetAside } from '../../src/journal/journal.ts';
 import { JournalReader } from '../../src/journal/journal-reader.ts';
-import type { JournalWriter } from '../../src/journal/journal-writer.ts';
+import type { JournalTrouble, JournalWriter } from '../../src/journal/journal-writer.ts';
 import type { JournalledEvent } from '../../src/timeline/journalled-event.ts';
 import { at, begin, event, sample } from '../support/journal-events.ts';
 
@@ -159,6 +160,30 @@ describe('a journal writer', () => {
     expect((await writer.eventsAfter(0, 9)).map(({ seq }) => seq)).toEqual([16_001]);
   });
 
+  describe('while another process keeps the file locked', () => {
+    it('says so, tells all the same, and writes it once it may', async () => {
+      const { writer, told, until, troubled, release } = await locked();
+      const one = event(1);
+      writer.append([one], [], at(1));
+      expect(await troubled()).toMatchObject({ failing: true, error: expect.stringContaining('locked') });
+      await until(1);
+      expect(told).toMatchObject([{ seq: 1, isDurable: false }]);
+      release();
+      expect(await troubled()).toEqual({ failing: false, error: null, waiting: 0, lost: 0 });
+      expect((await writer.eventsAfter(0, 9)).map(({ event }) => event.id)).toEqual([one.id]);
+    });
+
+    it('stops, and says what is lost', async () => {
+      const { writer, troubled, release } = await locked();
+      writer.append([event(1)], [], at(1));
+      await writer.stop(at(2));
+      expect(await troubled()).toMatchObject({ error: expect.stringContaining('locked') });
+      expect(await troubled()).toMatchObject({ failing: true, waiting: 0, lost: 1 });
+      release();
+      expect((await open(path)).lastSeq).toBe(0);
+    });
+  });
+
   it('goes on with another thread where one died, and says everything again', async () => {
     const writer = await open(path);
     const { until } = listen(writer);
@@ -180,6 +205,29 @@ describe('a journal writer', () => {
     reader.close();
   });
 });
+
+/** A writer whose file somebody else has begun to write to; each `troubled` is the next trouble told. */
+async function locked() {
+  const writer = await open(path);
+  const troubles: JournalTrouble[] = [];
+  let wake = () => {};
+  writer.onTrouble((trouble) => {
+    troubles.push(trouble);
+    wake();
+  });
+  const troubled = async (): Promise<JournalTrouble> => {
+    for (;;) {
+      const next = troubles.shift();
+      if (next !== undefined) return next;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+  const other = new Database(path);
+  other.exec('BEGIN IMMEDIATE');
+  return { writer, ...listen(writer), troubled, release: () => other.close() };
+}
 
 /** Ends the writer's thread from within: its heap is bounded, and this answer is larger. */
 async function exhaust(writer: JournalWriter): Promise<void> {

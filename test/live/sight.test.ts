@@ -1,4 +1,7 @@
-/** What the observer does not see, it neither invents nor forgets: its interface goes, it stands still, it is killed. */
+/**
+ * What the observer does not see, it neither invents nor forgets: its interface goes, it stands still, it is killed. And
+ * what it does see it goes on to see, whatever it is told to read again.
+ */
 import { expect } from 'vitest';
 import type { Host } from '../../src/demo/host.ts';
 import { now } from '../../src/demo/node.ts';
@@ -82,6 +85,30 @@ describeLive('sight', { concurrent: true }, () => {
     expect(failover.details).toMatchObject({ from: lb1.address, to: lb2.address });
     expect(failover.details.blindMs).toBeGreaterThan(0);
     await observer.watches(6_000);
+    await observer.nothingElse();
+  });
+
+  live('stays with it when the configuration is read again', watched, async (stage) => {
+    const { observer } = stage;
+    const { lb1, lb2 } = await healthy(stage);
+    await observer.reload();
+    await observer.reload();
+    await observer.watches(6_000);
+    expect(JSON.parse(await observer.ask(['status', '--format', 'json']))).toMatchObject({
+      verdict: 'healthy',
+      virtualRouters: [{ subject, blind: false, state: 'held' }],
+    });
+
+    const killed = await lb1.kill();
+    const taken = await lb2.becomes('MASTER', { after: killed });
+    const failover = await observer.event({ kind: 'failover', subject });
+    expect(failover.details).toMatchObject({ from: lb1.address, to: lb2.address, cause: 'silence' });
+    expectAt(failover, taken);
+
+    await observer.reload();
+    await lb2.kill();
+    const lost = await observer.event({ kind: 'master-lost', phase: 'begin', subject });
+    expect(lost.details).toMatchObject({ last: lb2.address, reason: 'silence' });
     await observer.nothingElse();
   });
 });

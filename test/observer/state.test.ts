@@ -198,3 +198,20 @@ describe('the rhythm of a master', () => {
     expect(only(observer.state()).master).toMatchObject({ missed: 2, jitterMs: 2_000 });
   });
 });
+
+describe('whether something is about to be decided', () => {
+  const resigned = { ...A, priority: 0 };
+  it.each([
+    ['not of a master that speaks', false, adverts(A, 1, 10)],
+    ['of one that is overdue', true, [...adverts(A, 1, 10), clock(12)]],
+    ['of one that has resigned', true, [...adverts(A, 1, 10), advert(resigned, 10.2, 11)]],
+    ['not of one that is lost', false, [...adverts(A, 1, 10), clock(30)]],
+    ['not once another has taken over', false, [...adverts(A, 1, 10), ...adverts(B, 14, 30)]],
+  ] as const)('%s', (_, unsettled, observations) => {
+    expect(observed(observations, OURS).isUnsettled).toBe(unsettled);
+  });
+
+  it('not of other people’s', () => {
+    expect(observed([...adverts(speaker(3, 90, 60), 1, 10), clock(12)], OURS).isUnsettled).toBe(false);
+  });
+});

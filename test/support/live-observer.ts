@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { HostProcess } from '../../src/demo/host.ts';
 import type { Lab } from '../../src/demo/lab.ts';
-import { linesOfProcess } from '../../src/demo/lines.ts';
+import { type Lines, linesOfProcess } from '../../src/demo/lines.ts';
 import type { LabNode } from '../../src/demo/node.ts';
 import type { Installation } from '../../src/demo/staging.ts';
 import type { Phase, Severity } from '../../src/events.ts';
@@ -66,6 +66,7 @@ export class LiveObserver {
   readonly #said: string[] = [];
   readonly #waiters = new Set<() => void>();
   #process: HostProcess | null = null;
+  #lines: Lines | null = null;
 
   constructor(lab: Lab, watching: Watching, installation: Installation) {
     this.#lab = lab;
@@ -89,6 +90,7 @@ export class LiveObserver {
     this.#process = child;
     const before = this.#events.length;
     const lines = linesOfProcess('vipwatch observe', child);
+    this.#lines = lines;
     lines.onLine((line) => this.#take(line));
     child.once('close', (status, signal) => {
       if (this.#process === child) this.#process = null;
@@ -120,6 +122,19 @@ export class LiveObserver {
   /** Time in which something wrong could be told: nothing happens, so nothing else can be awaited. */
   async watches(ms: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  /** As `systemctl reload` does. Comes back when it says that it is done. */
+  async reload(): Promise<void> {
+    const lines = this.#lines;
+    if (lines === null) throw new Error('it does not run');
+    const from = lines.all.length;
+    this.#process?.kill('SIGHUP');
+    await lines.first((line) => (line.includes('has been read again') ? line : undefined), {
+      what: 'the configuration is read again',
+      limitMs: TOLD_WITHIN_MS,
+      from,
+    });
   }
 
   /** Ends it as systemd would; everything that was known is told by then. */

@@ -189,6 +189,10 @@ describe('the verdict', () => {
     const captures = [...documentOf().captures.map((capture) => ({ ...capture, since: now })), blind];
     expect(documentOf({ captures }).verdict).toBe('warning');
   });
+
+  it('is a warning where the observer cannot judge a virtual router, whatever its capture says', () => {
+    expect(documentOf({ routers: [router({ blind: true })] }).verdict).toBe('warning');
+  });
 });
 
 describe('a segment', () => {
@@ -227,9 +231,9 @@ describe('the text', () => {
   });
 
   it('says where what it shows is the past', () => {
-    expect(text({ routers: [router({ blind: true })] })).toContain(
-      '  not seen    its capture is blind: what follows was so',
-    );
+    const lines = text({ routers: [router({ blind: true })] });
+    expect(lines[0]).toContain('nothing is seen on eth0 ');
+    expect(lines).toContain('  not seen    its capture is blind: what follows was so');
   });
 
   it('fits 80 columns, problems and their advice included', () => {
