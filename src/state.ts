@@ -1,4 +1,4 @@
-/** What the observer knows of the present: a plain snapshot of every virtual router, for `status`. */
+/** What the observer knows of the present: plain snapshots of virtual routers and proxies, for `status`. */
 import type { Instant } from './time.ts';
 
 export interface RouterState {
@@ -35,4 +35,43 @@ export interface SpeakerState {
   /** worst deviation from the interval, and adverts known to be missing, over the last one to two minutes */
   readonly jitterMs: number;
   readonly missed: number;
+}
+
+/** One HAProxy process, as of its latest poll. */
+export interface ProxyState {
+  /** `proxy:hosta`, `proxy:hosta#2` for the second process of a node */
+  readonly subject: string;
+  readonly cluster: string;
+  readonly node: string;
+  /** where it is asked, without credentials */
+  readonly target: string;
+  /**
+   * `unknown`: not polled yet, or too few failures to say. `idle`: it runs on the VIP's holder alone, and its node is not
+   * the holder (or became so a moment ago): it need not answer.
+   */
+  readonly state: 'answers' | 'unreachable' | 'unknown' | 'idle';
+  /** since when it is unreachable, else since when it answers without a break; null where neither is known */
+  readonly since: Instant | null;
+  /** of the latest failure; null where the latest poll succeeded */
+  readonly error: string | null;
+  readonly lastAnsweredAt: Instant | null;
+  /** `2.6.12`; null where it does not say */
+  readonly release: string | null;
+  /** as the latest answer said; every backend that has servers, at most 1,024 */
+  readonly backends: readonly ProxyBackendState[];
+}
+
+export interface ProxyBackendState {
+  readonly name: string;
+  readonly state: 'up' | 'down';
+  /** servers that it has, without those taken out of service (MAINT, DRAIN) */
+  readonly servers: number;
+  /** of these: up, by its checks or because nothing checks them */
+  readonly up: number;
+  /** names of those that are down: the first 32 */
+  readonly down: readonly string[];
+  /** names of those that somebody took out of service: the first 32 */
+  readonly out: readonly string[];
+  /** it counts as up only by servers that nothing checks */
+  readonly uncheckedOnly: boolean;
 }

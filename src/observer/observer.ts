@@ -14,7 +14,7 @@ import type {
   Segment,
 } from '../observation.ts';
 import type { Sample } from '../samples.ts';
-import type { RouterState } from '../state.ts';
+import type { ProxyState, RouterState } from '../state.ts';
 import type { Instant } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import { AddressBook } from './address-book.ts';
@@ -169,6 +169,11 @@ export class Observer {
       const state = routerState(router, { foreign, nodeOf }, this.#timeline.now);
       return state === null ? [] : [state];
     });
+  }
+
+  /** The present, as of the latest observation: every proxy that is polled. */
+  proxies(): readonly ProxyState[] {
+    return [];
   }
 
   #start(at: Instant): void {
