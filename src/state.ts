@@ -1,4 +1,4 @@
-/** What the observer knows of the present: plain snapshots of virtual routers and proxies, for `status`. */
+/** What the observer knows of the present: plain snapshots of virtual routers, proxies and probed services, for `status`. */
 import type { Instant } from './time.ts';
 
 export interface RouterState {
@@ -74,4 +74,33 @@ export interface ProxyBackendState {
   readonly out: readonly string[];
   /** it counts as up only by servers that nothing checks */
   readonly uncheckedOnly: boolean;
+
+/** The service behind a VIP, as its probes found it last. */
+export interface ServiceState {
+  readonly cluster: string;
+  /** of its virtual router: `vr:eth0/ipv4/51`; null as long as no segment is known */
+  readonly subject: string | null;
+  /** null where the configuration names none and none was heard */
+  readonly vip: string | null;
+  /** the URL, without credentials */
+  readonly probe: string;
+  /** `dark` from several failures in a row on, as `vip-dark` is; `unknown`: not probed lately, or we are cut off ourselves */
+  readonly state: 'up' | 'dark' | 'unknown';
+  /** since when it is up or dark, as far as was probed; null where that is not known */
+  readonly since: Instant | null;
+  /** of the last probe, where it succeeded */
+  readonly latencyMs: number | null;
+  /** of the last probe, where it failed: one failure is no blackout */
+  readonly error: string | null;
+  /** nodes that are asked directly, in the order of the configuration */
+  readonly nodes: readonly NodeServiceState[];
+}
+
+export interface NodeServiceState {
+  readonly node: string;
+  /** null: not probed lately */
+  readonly up: boolean | null;
+  /** since when it is so, as far as was probed */
+  readonly since: Instant | null;
+  readonly error: string | null;
 }
