@@ -74,6 +74,7 @@ export interface ProxyBackendState {
   readonly out: readonly string[];
   /** it counts as up only by servers that nothing checks */
   readonly uncheckedOnly: boolean;
+}
 
 /** The service behind a VIP, as its probes found it last. */
 export interface ServiceState {

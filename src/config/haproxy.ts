@@ -5,8 +5,8 @@ import type { ObservedProxy } from '../observer/configuration.ts';
 import type { ProxyPlace, ProxyTarget } from '../poll/settings.ts';
 import { authorities } from './authorities.ts';
 import type { Path, Report } from './meaning.ts';
-import { placeOf } from './place.ts';
-import { durationWithin, SOCKET_PATH_MAX, section, text } from './shapes.ts';
+import { withoutCredentials } from './place.ts';
+import { canonicalAddress, durationWithin, SOCKET_PATH_MAX, section, text } from './shapes.ts';
 
 const URL_FORM =
   'http:// or https:// of the statistics page, such as http://192.168.10.11:8888/status, unix:/run/haproxy/admin.sock or tcp://HOST:PORT; a % or @ in a password is written %25, %40';
@@ -35,25 +35,37 @@ interface Asked {
 }
 
 function askedAt(url: string): Asked | null {
-  if (url.startsWith('unix:')) {
-    const path = url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
-    if (!path.startsWith('/') || Buffer.byteLength(path) > SOCKET_PATH_MAX) return null;
-    return { place: { kind: 'unix', path }, label: `unix:${path}`, host: null };
+  if (url.startsWith('unix:')) return askedAtSocket(url.slice('unix:'.length).replace(/^\/\/(?=\/)/, ''));
+  const taken = withoutCredentials(url);
+  if (taken === null || !URL.canParse(taken.url)) return null;
+  const { protocol, hostname, port, host: authority, pathname, search, hash } = new URL(taken.url);
+  if (hostname === '' || hash !== '' || port === '0') return null;
+  const host = canonicalAddress(hostname.replace(/^\[(.*)\]$/, '$1'));
+  switch (protocol) {
+    case 'tcp:': {
+      if (port === '' || taken.credentials !== null || !/^\/?$/.test(pathname + search)) return null;
+      const place = { kind: 'tcp', host, port: Number(port) } as const;
+      return { place, label: `tcp://${authority}`, host };
+    }
+    case 'http:':
+    case 'https:': {
+      // `;csv` and the like, as copied from elsewhere: the poller says for itself in which form it wants them.
+      const page = `${protocol}//${authority}${`${pathname}${search}`.replace(/;.*$/, '')}`;
+      const tls = { ca: null, insecure: false };
+      return {
+        place: { kind: 'http', url: page, credentials: taken.credentials, tls },
+        label: page.replace(/\?.*$/, '').replace(/\/$/, ''),
+        host,
+      };
+    }
+    default:
+      return null;
   }
-  const at = placeOf(url, ['http', 'https', 'tcp']);
-  if (at === null) return null;
-  const { scheme, host, port, authority, credentials, label } = at;
-  if (scheme === 'tcp') {
-    return credentials === null ? { place: { kind: 'tcp', host, port }, label, host } : null;
-  }
-  // As copied from a browser, or as Telegraf has it: the poller says for itself in which form it wants them.
-  const path = at.path.replace(/;.*$/, '');
-  const tls = { ca: null, insecure: false };
-  return {
-    place: { kind: 'http', url: `${scheme}://${authority}${path === '' ? '/' : path}`, credentials, tls },
-    label: label.replace(/;.*$/, ''),
-    host,
-  };
+}
+
+function askedAtSocket(path: string): Asked | null {
+  if (!path.startsWith('/') || Buffer.byteLength(path) > SOCKET_PATH_MAX) return null;
+  return { place: { kind: 'unix', path }, label: `unix:${path}`, host: null };
 }
 
 /** What is known of a cluster when a node's proxies are looked at. */

@@ -21,7 +21,7 @@ import { influxSettings } from './influx.ts';
 import { ConfigurationError, LocatedYaml } from './located-yaml.ts';
 import { checkMeaning, type Path, type Report } from './meaning.ts';
 import { type ConfigurationFile, fileSchema, LATER_KEYS } from './schema.ts';
-import { observedService, probeTargets, remarkOn } from './service.ts';
+import { observedService, remarkOn, type Served, serviceTargets } from './service.ts';
 import { type Environment, whyUnreadable } from './values.ts';
 
 export interface Configuration {
@@ -120,15 +120,25 @@ function clustersOf(file: ConfigurationFile): readonly ObservedCluster[] {
       addresses,
       proxies: (haproxy ?? []).map(observedProxy),
     })),
-    virtualRouters: cluster.virtualRouters.map(({ vrid, segment, vips, nodes, unicast, service }) => ({
+    virtualRouters: cluster.virtualRouters.map(({ vrid, segment, vips, nodes, unicast, service }, place) => ({
       vrid,
       segment: segment ?? null,
       vips,
       nodes,
       unicast,
-      service: service === undefined ? null : observedService(service, vips),
+      service: service === undefined ? null : observedService(service, servedBy(cluster, place)),
     })),
   }));
+}
+
+function servedBy({ name, nodes, virtualRouters }: Cluster, router: number): Served {
+  const { vips = [], nodes: named = [] } = virtualRouters[router] ?? {};
+  return {
+    cluster: name,
+    router,
+    vips,
+    nodes: nodes.filter((node) => named.length === 0 || named.includes(node.name)),
+  };
 }
 
 /** By cluster and node; a wrong file of certificates is reported. */
@@ -143,11 +153,10 @@ function pollsOf(file: ConfigurationFile, folder: string, report: Report): PollS
         if (target !== null) proxies.push(target);
       }
     }
-    for (const [router, { service, nodes: named }] of cluster.virtualRouters.entries()) {
+    for (const [router, { service }] of cluster.virtualRouters.entries()) {
       if (service === undefined) continue;
-      const nodes = cluster.nodes.filter(({ name }) => named.length === 0 || named.includes(name));
       const at = { path: [...path, 'virtualRouters', router, 'service'], folder, report };
-      probes.push(...probeTargets(service, { cluster: cluster.name, router, nodes }, at));
+      probes.push(...serviceTargets(service, servedBy(cluster, router), at));
     }
   }
   return { proxies, probes };

@@ -3,11 +3,18 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { ObservedService } from '../observer/configuration.ts';
-import type { ProbeHow, ProbeTarget } from '../poll/settings.ts';
+import {
+  type ProbePlace,
+  probeEveryMs,
+  probePlace,
+  probeTargets,
+  type ServiceSettings,
+} from '../poll/probes/targets.ts';
+import type { Credentials, ProbeTarget } from '../poll/settings.ts';
 import { authorities } from './authorities.ts';
 import type { Path, Report } from './meaning.ts';
-import { type Place, placeOf } from './place.ts';
-import { durationWithin, section, text } from './shapes.ts';
+import { withoutCredentials } from './place.ts';
+import { canonicalAddress, durationWithin, section, text } from './shapes.ts';
 
 const PROBE =
   'tcp://HOST:PORT, http://HOST[:PORT][/PATH], https://… or mysql://HOST[:PORT], with the VIP as HOST; a % or @ in a password is written %25, %40';
@@ -15,8 +22,8 @@ const STATUS = 'an HTTP status such as 200';
 const FAILURES = 'a whole number from 1 to 20';
 
 export const serviceSchema = section({
-  probe: z.string({ error: PROBE }).refine((url) => probePlace(url) !== null, { error: PROBE }),
-  every: durationWithin('100ms', '1h').default(1_000),
+  probe: z.string({ error: PROBE }).refine((url) => askedAt(url) !== null, { error: PROBE }),
+  every: durationWithin('100ms', '1h').optional(),
   // Probes of one target overlap where one takes longer than `every`: this bounds how many.
   timeout: durationWithin('50ms', '10s').default(1_000),
   rise: z.int({ error: FAILURES }).min(1, { error: FAILURES }).max(20, { error: FAILURES }).default(2),
@@ -34,12 +41,22 @@ export const serviceSchema = section({
 
 type Section = z.output<typeof serviceSchema>;
 
-function probePlace(url: string): Place | null {
-  return placeOf(url, ['tcp', 'http', 'https', 'mysql']);
+interface Asked extends ProbePlace {
+  /** without credentials */
+  readonly url: string;
+  readonly credentials: Credentials | null;
+}
+
+/** Where a probe leads; null where it is no such URL. */
+function askedAt(probe: string): Asked | null {
+  const taken = withoutCredentials(probe);
+  const place = taken === null ? null : probePlace(taken.url);
+  if (taken === null || place === null) return null;
+  return { ...place, host: canonicalAddress(place.host), ...taken };
 }
 
 /** Keys, and the probes that know them. */
-const KEYS_OF: Readonly<Record<string, readonly Place['scheme'][]>> = {
+const KEYS_OF: Readonly<Record<string, readonly ProbePlace['kind'][]>> = {
   expect: ['http', 'https'],
   query: ['mysql'],
   user: ['http', 'https', 'mysql'],
@@ -51,16 +68,16 @@ const KEYS_OF: Readonly<Record<string, readonly Place['scheme'][]>> = {
 export function checkService(path: Path, service: Readonly<Record<string, unknown>>, report: Report): void {
   const has = (key: string) => service[key] !== undefined;
   if (has('password') && !has('user')) report([...path, 'user'], 'missing', 'a password is of a user');
-  const place = typeof service.probe === 'string' ? probePlace(service.probe) : null;
+  const place = typeof service.probe === 'string' ? askedAt(service.probe) : null;
   if (place === null) return;
   for (const [key, schemes] of Object.entries(KEYS_OF))
-    if (has(key) && !schemes.includes(place.scheme))
+    if (has(key) && !schemes.includes(place.kind))
       report(
         [...path, key],
-        `is not for ${place.scheme}://`,
+        `is not for ${place.kind}://`,
         `it is for ${schemes.map((s) => `${s}://`).join(', ')}`,
       );
-  if (place.credentials !== null && place.scheme === 'tcp')
+  if (place.credentials !== null && place.kind === 'tcp')
     report([...path, 'probe'], 'has a user', 'a connection is all that tcp:// asks for');
   if (has('user') && place.credentials !== null)
     report([...path, 'user'], 'stands beside the user in probe', 'either in probe, or as keys of their own');
@@ -70,89 +87,66 @@ export function checkService(path: Path, service: Readonly<Record<string, unknow
 
 /** Null: its host is a VIP, or a name, or no VIP is known. */
 export function remarkOn({ probe }: Section, vips: readonly string[]): string | null {
-  const host = probePlace(probe)?.host ?? '';
+  const host = askedAt(probe)?.host ?? '';
   if (isIP(host) === 0 || vips.length === 0 || vips.includes(host)) return null;
   return `${host} is none of its vips (${vips.join(', ')}): right only if it leads to one of them`;
 }
 
-/** A name is taken for one of the first VIP. */
-export function observedService(
-  { probe, every, timeout, rise }: Section,
-  vips: readonly string[],
-): ObservedService {
-  const place = probePlace(probe);
-  const host = place?.host ?? '';
-  return {
-    probe: place?.label ?? '',
-    vip: isIP(host) === 0 ? (vips[0] ?? null) : host,
-    everyMs: every,
-    timeoutMs: timeout,
-    rise,
-  };
-}
-
-export interface Asked {
+/** The virtual router whose service it is. */
+export interface Served {
   readonly cluster: string;
-  /** the virtual router's place in the cluster's list */
+  /** its place in the cluster's list */
   readonly router: number;
+  readonly vips: readonly string[];
   /** those that may hold the VIP */
   readonly nodes: readonly { readonly name: string; readonly addresses: readonly string[] }[];
 }
 
 /** At the VIP first. `folder`: what a relative path is relative to. */
-export function probeTargets(
+export function serviceTargets(
   service: Section,
-  { cluster, router, nodes }: Asked,
+  served: Served,
   at: { readonly path: Path; readonly folder: string; readonly report: Report },
 ): readonly ProbeTarget[] {
-  const place = probePlace(service.probe);
-  if (place === null) return [];
   const { caFile } = service;
   const ca =
     caFile === undefined ? null : authorities(resolve(at.folder, caFile), [...at.path, 'caFile'], at.report);
-  const shared = {
-    cluster,
-    router,
-    port: place.port,
-    everyMs: service.every,
+  return probeTargets(settingsOf(service, served, ca));
+}
+
+/** A name is taken for one of the first VIP. */
+export function observedService(service: Section, served: Served): ObservedService {
+  const settings = settingsOf(service, served, null);
+  const host = askedAt(service.probe)?.host ?? '';
+  return {
+    probe: probeTargets(settings)[0]?.label ?? '',
+    vip: isIP(host) === 0 ? (served.vips[0] ?? null) : host,
+    everyMs: probeEveryMs(settings),
     timeoutMs: service.timeout,
-    label: place.label,
-    how: howOf(service, place, ca),
+    rise: service.rise,
   };
-  const beside = service.nodes ? nodes : [];
-  return [
-    { ...shared, node: null, host: place.host },
-    ...beside.flatMap(({ name, addresses }) => {
-      const host = reachable(addresses, isIP(place.host));
-      return host === null ? [] : [{ ...shared, node: name, host }];
-    }),
-  ];
 }
 
-/** Of the probe's own family where there is one. A link-local address cannot be asked without its interface. */
-function reachable(addresses: readonly string[], family: number): string | null {
-  const global = addresses.filter((address) => !/^fe[89ab]/i.test(address));
-  return global.find((address) => isIP(address) === family) ?? global[0] ?? null;
-}
-
-function howOf(service: Section, place: Place, ca: string | null): ProbeHow {
-  const { user, password, expect, query, insecure } = service;
-  const credentials = user === undefined ? place.credentials : { user, password: password ?? '' };
-  switch (place.scheme) {
-    case 'tcp':
-      return { kind: 'tcp' };
-    case 'mysql':
-      return { kind: 'mysql', credentials, query: query ?? null };
-    case 'http':
-    case 'https':
-      return {
-        kind: 'http',
-        tls: place.scheme === 'https' ? { ca, insecure } : null,
-        path: place.path === '' ? '/' : place.path,
-        hostName: place.host,
-        credentials,
-        status: expect?.status ?? null,
-        text: expect?.text ?? null,
-      };
-  }
+function settingsOf(service: Section, served: Served, ca: string | null): ServiceSettings {
+  const { probe, every, timeout, expect, query, user, password, insecure, nodes } = service;
+  const asked = askedAt(probe);
+  return {
+    cluster: served.cluster,
+    router: served.router,
+    vips: served.vips,
+    probe: asked?.url ?? probe,
+    everyMs: every ?? null,
+    timeoutMs: timeout,
+    expectStatus: expect?.status ?? null,
+    expectText: expect?.text ?? null,
+    query: query ?? null,
+    credentials: user === undefined ? (asked?.credentials ?? null) : { user, password: password ?? '' },
+    tls: { ca, insecure },
+    nodes,
+    // A link-local address cannot be asked without its interface.
+    members: served.nodes.map(({ name, addresses }) => ({
+      name,
+      addresses: addresses.filter((address) => !/^fe[89ab]/i.test(address)),
+    })),
+  };
 }

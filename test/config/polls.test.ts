@@ -191,27 +191,27 @@ describe('a HAProxy process', () => {
 });
 
 describe('a service', () => {
-  it('is asked through the VIP and at each node, every second, unless it is said otherwise', () => {
-    const { polls, observer, remarks } = read(withService('{probe: "tcp://10.0.0.100:3306"}'));
-    const shared = {
-      cluster: 'web',
-      router: 1,
-      label: 'tcp://10.0.0.100:3306',
-      everyMs: 1_000,
-      timeoutMs: 1_000,
-      port: 3306,
-      how: { kind: 'tcp' },
-    };
+  it('is asked through the VIP and, less often, at each node', () => {
+    const { polls, observer, remarks } = read(withService('{probe: "tcp://10.0.0.100:3306", every: 200ms}'));
+    const shared = { cluster: 'web', router: 1, timeoutMs: 1_000, port: 3306, how: { kind: 'tcp' } };
+    const label = 'tcp://10.0.0.100:3306';
     expect(polls.probes).toEqual([
-      { ...shared, node: null, host: '10.0.0.100' },
-      { ...shared, node: 'hosta', host: '10.0.0.1' },
-      { ...shared, node: 'hostb', host: '10.0.0.2' },
+      { ...shared, node: null, host: '10.0.0.100', label, everyMs: 200 },
+      { ...shared, node: 'hosta', host: '10.0.0.1', label: `${label} at hosta`, everyMs: 2_000 },
+      { ...shared, node: 'hostb', host: '10.0.0.2', label: `${label} at hostb`, everyMs: 2_000 },
     ]);
     expect(observer.clusters[0]?.virtualRouters.map(({ service }) => service)).toEqual([
       null,
-      { probe: 'tcp://10.0.0.100:3306', vip: '10.0.0.100', everyMs: 1_000, timeoutMs: 1_000, rise: 2 },
+      { probe: label, vip: '10.0.0.100', everyMs: 200, timeoutMs: 1_000, rise: 2 },
     ]);
     expect(remarks).toEqual([]);
+  });
+
+  it('is asked as often as the observer is told', () => {
+    for (const probe of ['tcp://10.0.0.100:80', 'mysql://10.0.0.100', 'mysql://check@10.0.0.100']) {
+      const { polls, observer } = read(withService(`{probe: "${probe}"}`));
+      expect(polls.probes[0]?.everyMs).toBe(observer.clusters[0]?.virtualRouters[1]?.service?.everyMs);
+    }
   });
 
   it('is asked at the nodes that may hold the VIP, in its own family, or at none', () => {
@@ -222,7 +222,6 @@ describe('a service', () => {
     expect(hosts('{probe: "tcp://[FD00::100]:80"}', '"fd00:0::100"')).toEqual([
       [null, 'fd00::100'],
       ['hosta', 'fd00::1'],
-      ['hostb', '10.0.0.2'],
     ]);
     expect(hosts('{probe: "tcp://10.0.0.100:80"}', '10.0.0.100', 'nodes: [hostb],')).toEqual([
       [null, '10.0.0.100'],
@@ -247,7 +246,7 @@ describe('a service', () => {
         node: null,
         host: 'shop.example.com',
         port: 8443,
-        label: 'https://shop.example.com:8443/health',
+        label: 'https://shop.example.com:8443/health?…',
         everyMs: 100,
         timeoutMs: 250,
         how: {
@@ -263,7 +262,7 @@ describe('a service', () => {
     ]);
     // a name may be one of any VIP
     expect(observer.clusters[0]?.virtualRouters[1]?.service).toEqual({
-      probe: 'https://shop.example.com:8443/health',
+      probe: 'https://shop.example.com:8443/health?…',
       vip: '10.0.0.100',
       everyMs: 100,
       timeoutMs: 250,
