@@ -1,6 +1,8 @@
 /** The daemon as a whole, with captures that are forbidden, or played. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -33,13 +35,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function configuration() {
+function configuration(more = '') {
   writeFileSync(join(folder, 'own.yaml'), 'rules:\n  - {name: blind, kind: capture-degraded, for: 0s}\n');
   const text = `
 alerts:
   rules: own.yaml
   webhooks: [{name: hook, url: "http://127.0.0.1:9/", format: slack}]
-`;
+${more}`;
   return parseConfiguration(text, join(folder, 'vipwatch.yaml'), {});
 }
 
@@ -208,4 +210,51 @@ async function isOverdue(running: App): Promise<boolean> {
   const at = (iso: string): Instant => instantFromIso(iso) ?? (0 as Instant);
   const last = virtualRouters[0]?.master.lastAdvertAt ?? now;
   return at(now) - at(last) > 2 * INTERVAL_MS * MS;
+}
+
+it('asks the service behind the VIP, tells what it finds, and asks elsewhere after a reload', async () => {
+  const servers = [createServer(), createServer()] as const;
+  const [port, other] = [await freePort(servers[0]), await freePort(servers[1])];
+  const awaited = new Map<string, () => void>();
+  const toBeTold = (phase: string) => new Promise<void>((resolve) => awaited.set(phase, resolve));
+  const dark = toBeTold('begin');
+  const running = await started({
+    configuration: configuration(serviceAt(port)),
+    onTold: (entries) => {
+      for (const { event } of entries) if (event.kind === 'vip-dark') awaited.get(event.phase)?.();
+    },
+  });
+  const service = async () => (await running.status()).services;
+  await dark;
+  expect(await service()).toMatchObject([{ vip: '127.0.0.1', state: 'dark' }]);
+  const lit = toBeTold('end');
+  await listening(servers[0], port);
+  await lit;
+  expect(await service()).toMatchObject([{ probe: `tcp://127.0.0.1:${port}`, state: 'up', error: null }]);
+  await listening(servers[1], other);
+  const asked = once(servers[1], 'connection');
+  await running.reload(configuration(serviceAt(other)));
+  await asked;
+  expect(await service()).toMatchObject([{ probe: `tcp://127.0.0.1:${other}` }]);
+  for (const server of servers) server.close();
+});
+
+const serviceAt = (port: number) => `
+cluster: web
+nodes: [{name: a, addresses: [127.0.0.2]}]
+virtualRouters:
+  - {vrid: 51, segment: eth7, vips: [127.0.0.1], service: {probe: "tcp://127.0.0.1:${port}", every: 100ms, nodes: false}}
+`;
+
+/** One on which nobody listens just now. */
+async function freePort(server: Server): Promise<number> {
+  await listening(server, 0);
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function listening(server: Server, port: number): Promise<void> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
 }

@@ -30,6 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'src/time.ts',
     'src/observer/configuration.ts',
     'src/poll/settings.ts',
+    'src/poll/probes/targets.ts',
     'src/grafana/settings.ts',
     'src/sinks/influx-settings.ts',
     'src/alerts/configuration.ts',

@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import type { Configuration } from '../config/read.ts';
 import { socketPaths } from '../control/socket-path.ts';
+import type { PollSettings } from '../poll/settings.ts';
 import { configurationOf } from './configuration.ts';
 import type { Output } from './output.ts';
 import { journalPaths } from './places.ts';
@@ -15,15 +16,21 @@ export async function configCheck(file: string, output: Output): Promise<void> {
 }
 
 function* understood(configuration: Configuration): Generator<string> {
-  const { observer, capture, journal, control, alerts, influx, grafana } = configuration;
+  const { observer, polls, capture, journal, control, alerts, influx, grafana } = configuration;
   for (const { name, nodes, virtualRouters } of observer.clusters) {
     yield `cluster ${name}: ${plural(nodes.length, 'node')}, ${plural(virtualRouters.length, 'virtual router')}`;
-    for (const node of nodes) yield `  node ${node.name}: ${node.addresses.join(', ')}`;
-    for (const router of virtualRouters) {
+    for (const node of nodes) {
+      yield `  node ${node.name}: ${node.addresses.join(', ')}`;
+      for (const { target, everyMs, runs } of node.proxies)
+        yield `    HAProxy at ${target}, asked every ${duration(everyMs)}${runs === 'on-holder' ? '; runs where the VIP is' : ''}`;
+    }
+    for (const [place, router] of virtualRouters.entries()) {
       const where = router.segment === null ? 'on whichever segment it is heard' : `on ${router.segment}`;
       const vips = router.vips.length === 0 ? 'any address' : router.vips.join(', ');
       const who = router.nodes.length === 0 ? 'all nodes' : router.nodes.join(', ');
       yield `  VRID ${router.vrid} ${where}: ${vips}; spoken for by ${who}${router.unicast ? '; unicast' : ''}`;
+      if (router.service !== null)
+        yield `    service ${router.service.probe}, asked every ${duration(router.service.everyMs)} ${probedAt(polls, name, place)}; ${plural(router.service.rise, 'failure')} in a row ${router.service.rise === 1 ? 'is' : 'are'} dark`;
     }
   }
   if (observer.clusters.length === 0) yield 'no cluster: every virtual router that is heard counts as yours';
@@ -49,4 +56,12 @@ function* understood(configuration: Configuration): Generator<string> {
     yield `Grafana at ${grafana.url}${grafana.annotations ? ', told of failovers and conditions as annotations' : ', for `vipwatch dashboards`'}`;
   }
   yield 'The configuration is valid.';
+}
+
+/** `through the VIP and at hosta, hostb` */
+function probedAt({ probes }: PollSettings, cluster: string, router: number): string {
+  const nodes = probes
+    .filter((probe) => probe.cluster === cluster && probe.router === router)
+    .flatMap(({ node }) => node ?? []);
+  return nodes.length === 0 ? 'through the VIP' : `through the VIP and at ${nodes.join(', ')}`;
 }

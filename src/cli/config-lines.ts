@@ -29,6 +29,9 @@ export function* configLines(routers: readonly HeardRouter[], source: string): G
   const written = new Set<string>();
   for (const [i, cluster] of clustersOf(routers).entries()) yield* clusterLines(cluster, i + 1, written);
   yield '';
+  yield '# -> Is what the address stands for alive, too? Under a node its HAProxy, under a virtual router its service:';
+  for (const line of ASKED) yield `#${line}`;
+  yield '';
   yield '# Where the timeline is kept, and for how long. Without a path: $STATE_DIRECTORY, /var/lib/vipwatch or';
   yield '# ~/.local/state/vipwatch, the first that may be written to.';
   yield 'journal: {retention: 30d, samples: 3d}';
@@ -42,6 +45,11 @@ const EXAMPLE = [
   '      - {name: hostb, addresses: [192.168.10.12]}',
   '    virtualRouters:',
   '      - {vrid: 51, segment: eth0, vips: [192.168.10.10], nodes: [hosta, hostb]}',
+];
+
+const ASKED = [
+  '        haproxy: [{url: "http://192.168.10.11:8888/status"}]    # or unix:/run/haproxy/admin.sock of this machine',
+  '        service: {probe: "tcp://192.168.10.10:3306"}    # http:// and mysql:// look deeper: docs/configuration.md',
 ];
 
 interface HeardCluster {

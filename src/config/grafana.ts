@@ -1,10 +1,10 @@
 /** The section `grafana`: who we are there, and which data source the dashboards read. */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { GrafanaSettings } from '../grafana/settings.ts';
+import { authorities } from './authorities.ts';
 import type { Path, Report } from './meaning.ts';
 import type { ConfigurationFile } from './schema.ts';
-import { type Environment, whyUnreadable } from './values.ts';
+import type { Environment } from './values.ts';
 
 type Section = NonNullable<ConfigurationFile['grafana']>;
 
@@ -39,7 +39,10 @@ export function grafanaSettings(
   return {
     url: section.url.replace(/\/+$/, ''),
     credentials: credentialsOf(section, environment, report),
-    ca: section.caFile === undefined ? null : authorities(resolve(folder, section.caFile), report),
+    ca:
+      section.caFile === undefined
+        ? null
+        : authorities(resolve(folder, section.caFile), ['grafana', 'caFile'], report),
     insecure: section.insecure,
     folder: section.folder,
     annotations: section.annotations,
@@ -72,18 +75,6 @@ function credentialsOf(
       'missing',
       'a service account’s token, here or in the environment as GRAFANA_TOKEN, or user and password',
     );
-  }
-  return null;
-}
-
-function authorities(file: string, report: Report): string | null {
-  const right = 'caFile takes the path of a readable file of certificates (PEM)';
-  try {
-    const pem = readFileSync(file, 'utf8');
-    if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
-    report(['grafana', 'caFile'], `${file} holds no certificate`, right);
-  } catch (error) {
-    report(['grafana', 'caFile'], `${file} cannot be read: ${whyUnreadable(error)}`, right);
   }
   return null;
 }

@@ -1,10 +1,9 @@
 /** The section `influx`: what goes with which version, and what the sink is told. */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { InfluxSettings } from '../sinks/influx-settings.ts';
+import { authorities } from './authorities.ts';
 import type { Path, Report } from './meaning.ts';
 import type { ConfigurationFile } from './schema.ts';
-import { whyUnreadable } from './values.ts';
 
 type Section = NonNullable<ConfigurationFile['influx']>;
 
@@ -54,19 +53,10 @@ export function influxSettings(section: Section, folder: string, report: Report)
     password: section.password ?? null,
     retentionPolicy: section.retentionPolicy ?? null,
     retention: section.retention ?? 'INF',
-    ca: section.caFile === undefined ? null : authorities(resolve(folder, section.caFile), report),
+    ca:
+      section.caFile === undefined
+        ? null
+        : authorities(resolve(folder, section.caFile), ['influx', 'caFile'], report),
     insecure: section.insecure,
   };
-}
-
-function authorities(file: string, report: Report): string | null {
-  const right = 'caFile takes the path of a readable file of certificates (PEM)';
-  try {
-    const pem = readFileSync(file, 'utf8');
-    if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
-    report(['influx', 'caFile'], `${file} holds no certificate`, right);
-  } catch (error) {
-    report(['influx', 'caFile'], `${file} cannot be read: ${whyUnreadable(error)}`, right);
-  }
-  return null;
 }

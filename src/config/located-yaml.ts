@@ -139,7 +139,7 @@ export class LocatedYaml {
 }
 
 /** What stands here is a secret, or may hold one: no message shows it. */
-const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'secret', 'token', 'url', 'smtp']);
+const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'secret', 'token', 'url', 'smtp', 'probe']);
 
 interface Problem {
   readonly line: number;

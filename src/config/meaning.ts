@@ -6,7 +6,10 @@
  */
 import { isIP } from 'node:net';
 import { checkGrafana } from './grafana.ts';
+import { checkProxies } from './haproxy.ts';
 import { checkInflux } from './influx.ts';
+import { checkService } from './service.ts';
+import { canonicalAddress } from './shapes.ts';
 
 export type Path = readonly PropertyKey[];
 /** What is wrong at a place, and what would be right. */
@@ -78,6 +81,25 @@ function checkCluster({ path, value }: Place, report: Report, shown: Shown): voi
     }
   }
 
+  const routers = list(value.virtualRouters).map((router, v) => ({
+    path: [...path, 'virtualRouters', v],
+    value: mapping(router),
+  }));
+  const vips = new Set(
+    routers.flatMap((router) => list(router.value.vips).filter(isText).map(canonicalAddress)),
+  );
+  const proxyOwners = new Map<string, string>();
+  for (const node of nodes) {
+    const proxies = list(node.value.haproxy).map((proxy, p) => ({
+      path: [...node.path, 'haproxy', p],
+      value: mapping(proxy),
+    }));
+    const name = isText(node.value.name) ? shown([...node.path, 'name'], node.value.name) : 'another node';
+    checkProxies(proxies, { vips, owners: proxyOwners, owner: name }, report);
+  }
+  for (const router of routers)
+    checkService([...router.path, 'service'], mapping(router.value.service), report);
+
   // Nodes of the wrong form: which names there are is not known.
   if (value.nodes !== undefined && !Array.isArray(value.nodes)) return;
   const known = new Set(
@@ -87,10 +109,10 @@ function checkCluster({ path, value }: Place, report: Report, shown: Shown): voi
   );
   const right =
     known.size === 0 ? 'the cluster has no nodes' : `the cluster's nodes: ${[...known].join(', ')}`;
-  for (const [v, router] of list(value.virtualRouters).entries()) {
-    for (const [n, name] of list(mapping(router).nodes).entries()) {
+  for (const router of routers) {
+    for (const [n, name] of list(router.value.nodes).entries()) {
       if (!isText(name) || names.has(name)) continue;
-      const at = [...path, 'virtualRouters', v, 'nodes', n];
+      const at = [...router.path, 'nodes', n];
       report(at, `no node is named ${shown(at, name)}`, right);
     }
   }
@@ -164,11 +186,4 @@ function mapping(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as Readonly<Record<string, unknown>>)
     : {};
-}
-
-/** As packets are printed: lower case, the longest run of zeros as `::`. Anything else stays as it is. */
-export function canonicalAddress(value: string): string {
-  return isIP(value) === 6 && !value.includes('%')
-    ? new URL(`http://[${value}]`).hostname.slice(1, -1)
-    : value;
 }

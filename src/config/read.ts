@@ -12,13 +12,16 @@ import {
   type ObserverConfiguration,
   type Thresholds,
 } from '../observer/configuration.ts';
+import type { PollSettings, ProbeTarget, ProxyTarget } from '../poll/settings.ts';
 import type { InfluxSettings } from '../sinks/influx-settings.ts';
 import { alertsOf } from './alerts.ts';
 import { grafanaSettings } from './grafana.ts';
+import { observedProxy, proxyTarget } from './haproxy.ts';
 import { influxSettings } from './influx.ts';
 import { ConfigurationError, LocatedYaml } from './located-yaml.ts';
-import { checkMeaning, type Path } from './meaning.ts';
+import { checkMeaning, type Path, type Report } from './meaning.ts';
 import { type ConfigurationFile, fileSchema, LATER_KEYS } from './schema.ts';
+import { observedService, remarkOn, type Served, serviceTargets } from './service.ts';
 import { type Environment, whyUnreadable } from './values.ts';
 
 export interface Configuration {
@@ -32,8 +35,12 @@ export interface Configuration {
   readonly grafana: GrafanaSettings | null;
   /** null: the timeline stays in the journal */
   readonly influx: InfluxSettings | null;
+  /** HAProxy processes and services that are asked */
+  readonly polls: PollSettings;
   /** what the file holds that this version does not use yet: said once, by whoever reads it */
   readonly unused: readonly string[];
+  /** what is no mistake, and perhaps not meant: said once, by whoever reads it */
+  readonly remarks: readonly string[];
 }
 
 export interface CaptureConfiguration {
@@ -79,6 +86,7 @@ export function parseConfiguration(text: string, file: string, environment: Envi
     parsed?.grafana === undefined
       ? null
       : grafanaSettings(parsed.grafana, influx, environment, folder, yaml.report);
+  const polls = parsed === null ? { proxies: [], probes: [] } : pollsOf(parsed, folder, yaml.report);
   yaml.throwIfWrong();
   if (parsed === null) throw new ConfigurationError(`${file}: is no configuration`);
 
@@ -96,7 +104,9 @@ export function parseConfiguration(text: string, file: string, environment: Envi
     alerts,
     grafana,
     influx,
+    polls,
     unused,
+    remarks: remarksOn(parsed).map(({ path, text }) => `${file}:${yaml.lineOf(path)}: ${text}`),
   };
 }
 
@@ -105,16 +115,60 @@ const DAY_MS = 86_400_000;
 function clustersOf(file: ConfigurationFile): readonly ObservedCluster[] {
   return clustersWithPaths(file).map(({ cluster }) => ({
     name: cluster.name,
-    nodes: cluster.nodes.map(({ name, addresses }) => ({ name, addresses, proxies: [] })),
-    virtualRouters: cluster.virtualRouters.map(({ vrid, segment, vips, nodes, unicast }) => ({
+    nodes: cluster.nodes.map(({ name, addresses, haproxy }) => ({
+      name,
+      addresses,
+      proxies: (haproxy ?? []).map(observedProxy),
+    })),
+    virtualRouters: cluster.virtualRouters.map(({ vrid, segment, vips, nodes, unicast, service }, place) => ({
       vrid,
       segment: segment ?? null,
       vips,
       nodes,
       unicast,
-      service: null,
+      service: service === undefined ? null : observedService(service, servedBy(cluster, place)),
     })),
   }));
+}
+
+function servedBy({ name, nodes, virtualRouters }: Cluster, router: number): Served {
+  const { vips = [], nodes: named = [] } = virtualRouters[router] ?? {};
+  return {
+    cluster: name,
+    router,
+    vips,
+    nodes: nodes.filter((node) => named.length === 0 || named.includes(node.name)),
+  };
+}
+
+/** By cluster and node; a wrong file of certificates is reported. */
+function pollsOf(file: ConfigurationFile, folder: string, report: Report): PollSettings {
+  const proxies: ProxyTarget[] = [];
+  const probes: ProbeTarget[] = [];
+  for (const { path, cluster } of clustersWithPaths(file)) {
+    for (const [n, node] of cluster.nodes.entries()) {
+      for (const [index, section] of (node.haproxy ?? []).entries()) {
+        const at = { path: [...path, 'nodes', n, 'haproxy', index], folder, report };
+        const target = proxyTarget(section, { cluster: cluster.name, node: node.name, index }, at);
+        if (target !== null) proxies.push(target);
+      }
+    }
+    for (const [router, { service }] of cluster.virtualRouters.entries()) {
+      if (service === undefined) continue;
+      const at = { path: [...path, 'virtualRouters', router, 'service'], folder, report };
+      probes.push(...serviceTargets(service, servedBy(cluster, router), at));
+    }
+  }
+  return { proxies, probes };
+}
+
+function remarksOn(file: ConfigurationFile): readonly { readonly path: Path; readonly text: string }[] {
+  return clustersWithPaths(file).flatMap(({ path, cluster }) =>
+    cluster.virtualRouters.flatMap(({ service, vips }, v) => {
+      const text = service === undefined ? null : remarkOn(service, vips);
+      return text === null ? [] : [{ path: [...path, 'virtualRouters', v, 'service', 'probe'], text }];
+    }),
+  );
 }
 
 type Cluster = NonNullable<ConfigurationFile['clusters']>[number];
@@ -141,5 +195,9 @@ function thresholdsOf({ thresholds: given }: ConfigurationFile): Thresholds {
     garpMissingAfterMs: given.garpMissingAfter ?? d.garpMissingAfterMs,
     rejectedSilenceMs: given.rejectedSilence ?? d.rejectedSilenceMs,
     forgetAfterH: forgetAfter === undefined ? d.forgetAfterH : forgetAfter / 3_600_000,
+    badPolls: given.badPolls ?? d.badPolls,
+    beyondForMs: given.beyondFor ?? d.beyondForMs,
+    saturatedAt: given.saturatedAt ?? d.saturatedAt,
+    driftForMs: given.driftFor ?? d.driftForMs,
   };
 }

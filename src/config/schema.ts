@@ -5,12 +5,19 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { alertsSchema } from './alerts.ts';
-import { canonicalAddress } from './meaning.ts';
-import { durationMs, list, section, text } from './shapes.ts';
+import { haproxySchema } from './haproxy.ts';
+import { serviceSchema } from './service.ts';
+import {
+  canonicalAddress,
+  durationMs,
+  durationWithin,
+  list,
+  SOCKET_PATH_MAX,
+  section,
+  text,
+} from './shapes.ts';
 
 /** A section that a later version reads: there, and of the right form, is all that is asked of it. */
-const laterMapping = (key: string) =>
-  z.record(z.string(), z.unknown(), { error: `a mapping, as \`${key}:\` is` }).optional();
 const laterList = (key: string) => z.array(z.unknown(), { error: `a list, as \`${key}:\` is` }).optional();
 
 const ADDRESS = 'an IPv4 or IPv6 address without prefix or zone, such as 192.168.10.11';
@@ -21,16 +28,16 @@ const address = z
 
 const VRID = 'a whole number from 1 to 255';
 const COUNT = 'a whole number from 2 up';
+const POLLS = 'a whole number from 1 to 100';
+const SHARE = 'a share above 0 and up to 1, such as 0.9';
 const NAME = 'a name, such as hosta';
 
-/** The kernel's sockaddr_un holds 107 bytes and a zero. */
-const SOCKET_PATH_MAX = 107;
 const SOCKET = 'the path of a unix socket, such as /run/vipwatch/control.sock, of at most 107 bytes';
 
 const node = section({
   name: text(NAME),
   addresses: list(address, 'IP addresses').min(1, { error: 'at least one address' }),
-  haproxy: laterList('haproxy'),
+  haproxy: list(haproxySchema, 'HAProxy processes, each with url').optional(),
   database: laterList('database'),
 });
 
@@ -40,7 +47,7 @@ const virtualRouter = section({
   vips: list(address, 'virtual IP addresses').default([]),
   nodes: list(text(NAME), 'node names').default([]),
   unicast: z.boolean({ error: 'true or false' }).default(false),
-  service: laterMapping('service'),
+  service: serviceSchema.optional(),
 });
 
 const INFLUX_URL =
@@ -130,6 +137,10 @@ export const fileSchema = section({
     garpMissingAfter: durationMs.optional(),
     rejectedSilence: durationMs.optional(),
     forgetAfter: durationMs.optional(),
+    badPolls: z.int({ error: POLLS }).min(1, { error: POLLS }).max(100, { error: POLLS }).optional(),
+    beyondFor: durationWithin('0s', '1d').optional(),
+    saturatedAt: z.number({ error: SHARE }).gt(0, { error: SHARE }).max(1, { error: SHARE }).optional(),
+    driftFor: durationWithin('0s', '1d').optional(),
   }).optional(),
   journal: section({
     path: text('the path of a file, such as /var/lib/vipwatch/journal.db').optional(),
@@ -149,8 +160,4 @@ export const fileSchema = section({
 export type ConfigurationFile = z.infer<typeof fileSchema>;
 
 /** Keys whose contents a later version reads, neither resolved nor checked: by the list in whose items they stand. */
-export const LATER_KEYS: ReadonlySet<string> = new Set([
-  'nodes.haproxy',
-  'nodes.database',
-  'virtualRouters.service',
-]);
+export const LATER_KEYS: ReadonlySet<string> = new Set(['nodes.database']);

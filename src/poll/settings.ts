@@ -63,7 +63,7 @@ export type ProbeHow =
       readonly tls: TlsSettings | null;
       /** path and query */
       readonly path: string;
-      /** the `Host` header and server name: as the URL is written, whichever address is asked */
+      /** for the `Host` header and as server name, without port: as the URL is written, whichever address is asked */
       readonly hostName: string;
       readonly credentials: Credentials | null;
       /** any 2xx or 3xx where null */

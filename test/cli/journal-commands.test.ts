@@ -72,6 +72,8 @@ async function daemon(open: readonly TimelineEvent[] = []): Promise<Daemon> {
         startedAt: now,
         captures: [{ name: 'eth0', seeing: true, reason: 'started', since: now, received: 1, dropped: 0 }],
         routers: [],
+        services: [],
+        proxies: [],
         events,
         open,
         health: { delayMs: 1, waiting: 0, lastSeq: events.length },
@@ -361,6 +363,30 @@ describe('vipwatch config', () => {
     const { status, stderr } = await vipwatch('config', 'init', '--socket', join(folder, 'nobody.sock'));
     expect(status).toBe(2);
     expect(stderr).toMatch(/nobody\.sock[\s\S]*there is no journal at[\s\S]*--pcap FILE/);
+  });
+
+  it('check says what is asked, and remarks upon what may not be meant', async () => {
+    const asked = join(folder, 'asked.yaml');
+    writeFileSync(
+      asked,
+      `cluster: web
+nodes:
+  - {name: a, addresses: [10.0.0.1], haproxy: [{url: "http://u:hunter2@10.0.0.1:8888/status", runs: on-holder}]}
+  - {name: b, addresses: [10.0.0.2]}
+virtualRouters:
+  - {vrid: 51, vips: [10.0.0.100], service: {probe: "tcp://192.0.2.1:80", every: 200ms}}
+`,
+    );
+    const { status, stdout, stderr } = await vipwatch('config', 'check', asked);
+    expect(status).toBe(0);
+    expect(stdout).toContain(
+      '    HAProxy at http://10.0.0.1:8888/status, asked every 2.00 s; runs where the VIP is\n',
+    );
+    expect(stdout).toContain(
+      '    service tcp://192.0.2.1:80, asked every 200 ms through the VIP and at a, b; 2 failures in a row are dark\n',
+    );
+    expect(stderr).toContain('asked.yaml:6: 192.0.2.1 is none of its vips (10.0.0.100)');
+    expect(stdout + stderr).not.toContain('hunter2');
   });
 
   it('check tells all mistakes with status 2', async () => {

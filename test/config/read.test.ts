@@ -29,8 +29,8 @@ clusters:
     nodes:
       - name: hosta
         addresses: [192.168.10.11, "FE80:0:0:0:0:0:0:000A"]
-        haproxy:
-          - url: http://192.168.10.11:8888/status
+        database:
+          - url: mysql://192.168.10.11:3306
             password: \${NOT_SET_AND_NOT_NEEDED_YET}
       - {name: hostb, addresses: [192.168.10.12]}
     virtualRouters:
@@ -38,21 +38,28 @@ clusters:
         segment: eth0
         vips: [192.168.10.10]
         nodes: [hosta, hostb]
-      - {vrid: 52, unicast: true, service: {probe: "file:/nonexistent/and-not-needed-yet"}}
+      - {vrid: 52, unicast: true}
 `);
     expect(capture).toEqual({ interfaces: ['eth0'], join: true });
-    expect(unused).toEqual(['clusters[0].nodes[0].haproxy', 'clusters[0].virtualRouters[1].service']);
+    expect(unused).toEqual(['clusters[0].nodes[0].database']);
     expect(observer.thresholds).toEqual(DEFAULT_THRESHOLDS);
     expect(observer.clusters).toEqual([
       {
         name: 'orders-db',
         nodes: [
-          { name: 'hosta', addresses: ['192.168.10.11', 'fe80::a'] },
-          { name: 'hostb', addresses: ['192.168.10.12'] },
+          { name: 'hosta', addresses: ['192.168.10.11', 'fe80::a'], proxies: [] },
+          { name: 'hostb', addresses: ['192.168.10.12'], proxies: [] },
         ],
         virtualRouters: [
-          { vrid: 51, segment: 'eth0', vips: ['192.168.10.10'], nodes: ['hosta', 'hostb'], unicast: false },
-          { vrid: 52, segment: null, vips: [], nodes: [], unicast: true },
+          {
+            vrid: 51,
+            segment: 'eth0',
+            vips: ['192.168.10.10'],
+            nodes: ['hosta', 'hostb'],
+            unicast: false,
+            service: null,
+          },
+          { vrid: 52, segment: null, vips: [], nodes: [], unicast: true, service: null },
         ],
       },
     ]);
@@ -67,7 +74,8 @@ clusters:
 
   it('takes thresholds as durations', () => {
     const { observer } = read(
-      'thresholds: {flappingFailovers: 3, flappingWindow: 1m, garpMissingAfter: 1.5s, forgetAfter: 2d}',
+      `thresholds: {flappingFailovers: 3, flappingWindow: 1m, garpMissingAfter: 1.5s, forgetAfter: 2d,
+  badPolls: 3, beyondFor: 5s, saturatedAt: 0.8, driftFor: 2m}`,
     );
     expect(observer.thresholds).toEqual({
       ...DEFAULT_THRESHOLDS,
@@ -75,6 +83,10 @@ clusters:
       flappingWindowS: 60,
       garpMissingAfterMs: 1500,
       forgetAfterH: 48,
+      badPolls: 3,
+      beyondForMs: 5_000,
+      saturatedAt: 0.8,
+      driftForMs: 120_000,
     });
   });
 

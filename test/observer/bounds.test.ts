@@ -84,7 +84,9 @@ it('virtual routers hold so many VIPs and no more: those go that came last, and 
         {
           name: 'web',
           nodes: [],
-          virtualRouters: [{ vrid: 250, segment: null, vips: ['10.20.30.40'], nodes: [], unicast: false }],
+          virtualRouters: [
+            { vrid: 250, segment: null, vips: ['10.20.30.40'], nodes: [], unicast: false, service: null },
+          ],
         },
       ],
     },
