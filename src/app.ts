@@ -229,6 +229,8 @@ export class App {
         dropped,
       })),
       routers: this.#observer.state(),
+      services: this.#observer.services(),
+      proxies: this.#observer.proxies(),
       events,
       open: open.map(({ event }) => event),
       health: {

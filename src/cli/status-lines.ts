@@ -1,6 +1,16 @@
-/** `vipwatch status` for a person, at 80 columns: first whether all is well, then each virtual router. Pure. */
+/**
+ * `vipwatch status` for a person, at 80 columns: first whether all is well, then each virtual router, then what is
+ * probed and polled. Pure.
+ */
 import { type Instant, instantFromIso, instantFromUs, MS } from '../time.ts';
-import type { CaptureStatus, RouterStatus, SegmentStatus, StatusDocument } from '../timeline/status.ts';
+import type {
+  CaptureStatus,
+  ProxyStatus,
+  RouterStatus,
+  SegmentStatus,
+  ServiceStatus,
+  StatusDocument,
+} from '../timeline/status.ts';
 import { type Clock, type Colour, duration, type Paint, plural } from './terminal.ts';
 
 /** Of other people's virtual routers no more are shown than these. */
@@ -32,6 +42,10 @@ export function* statusLines(status: StatusDocument, clock: Clock, paint: Paint)
     yield '';
     yield 'No virtual router has been heard.';
   }
+
+  if (status.services.length + status.proxies.length > 0) yield '';
+  for (const service of status.services) yield* stateLines(serviceText(service, now), paint);
+  for (const proxy of status.proxies) yield* stateLines(proxyText(proxy, now), paint);
 
   const foreign = status.virtualRouters.filter((router) => !router.ours);
   if (foreign.length > 0) {
@@ -147,6 +161,101 @@ function percent(share: number): string {
   if (value > 0 && value < 0.1) return '<0.1 %';
   if (value > 99.9 && value < 100) return '>99.9 %';
   return `${Number(value.toFixed(1))} %`;
+}
+
+/** What is polled or probed: one sentence, and how bad it is. */
+interface Told {
+  readonly text: string;
+  readonly severity: 'ok' | 'warning' | 'critical';
+}
+
+function* stateLines({ text, severity }: Told, paint: Paint): Generator<string> {
+  for (const line of wrapped(text, '', '  '))
+    yield severity === 'ok' ? line : paint(line, severity === 'critical' ? 'red' : 'yellow');
+}
+
+function serviceText(
+  { vip, probe, state, since, latencyMs, error, nodes }: ServiceStatus,
+  now: Instant,
+): Told {
+  const head = `Service ${vip === null ? probe : `of ${vip}, ${probe}`}:`;
+  const lasts = since === null ? '' : ` for ${span(since, now)}`;
+  const why = error === null ? '' : `: ${error}`;
+  const rest = nodesText(nodes);
+  switch (state) {
+    case 'up': {
+      const failed = error === null ? '' : `, but the last probe failed${why}`;
+      const latency = latencyMs === null ? '' : `, in ${duration(latencyMs)}`;
+      const isWarned = error !== null || nodes.some(({ up }) => up === false);
+      return {
+        text: `${head} answers${lasts}${latency}${failed}${rest}`,
+        severity: isWarned ? 'warning' : 'ok',
+      };
+    }
+    case 'dark':
+      return { text: `${head} DARK${lasts}${why}${rest}`, severity: 'critical' };
+    case 'unknown':
+      return { text: `${head} not known at present${why}${rest}`, severity: 'warning' };
+  }
+}
+
+/** `; a serves, b does not (connection refused)` */
+function nodesText(nodes: ServiceStatus['nodes']): string {
+  const parts = nodes.map(({ node, up, error }) => {
+    if (up === null) return `${node} not known`;
+    return up ? `${node} serves` : `${node} does NOT${error === null ? '' : ` (${error})`}`;
+  });
+  return parts.length === 0 ? '' : `; asked directly: ${parts.join(', ')}`;
+}
+
+function proxyText(proxy: ProxyStatus, now: Instant): Told {
+  const { node, target, state, since, error } = proxy;
+  const head = `HAProxy on ${node}, ${target}:`;
+  const why = error === null ? '' : `: ${error}`;
+  switch (state) {
+    case 'answers':
+      return answeringText(head, proxy);
+    case 'unreachable':
+      return {
+        text: `${head} DOES NOT ANSWER${since === null ? '' : ` for ${span(since, now)}`}${why}`,
+        severity: 'critical',
+      };
+    case 'idle':
+      return { text: `${head} need not answer, as its node does not hold the VIP`, severity: 'ok' };
+    case 'unknown':
+      return { text: `${head} not known yet${why}`, severity: 'warning' };
+  }
+}
+
+/** Backends and servers in numbers; by name those that are not as they should be. */
+function answeringText(head: string, { release, backends, error }: ProxyStatus): Told {
+  const named = (which: 'down' | 'out') =>
+    backends.flatMap((backend) => backend[which].map((server) => `${backend.name}/${server}`));
+  const [down, out] = [named('down'), named('out')];
+  const dead = backends.filter((backend) => backend.state === 'down').map(({ name }) => name);
+  const unchecked = backends.filter(({ uncheckedOnly }) => uncheckedOnly).map(({ name }) => name);
+  const servers = backends.reduce((sum, backend) => sum + backend.servers, 0);
+  const up = backends.reduce((sum, backend) => sum + backend.up, 0);
+  const parts = [
+    ...(dead.length === 0 ? [] : [`BACKEND DOWN: ${someOf(dead)}`]),
+    `${release === null ? '' : `${release}, `}${plural(backends.length, 'backend')}, ${up} of ${plural(servers, 'server')} up`,
+    ...(down.length === 0 ? [] : [`down: ${someOf(down)}`]),
+    ...(out.length === 0 ? [] : [`taken out: ${someOf(out)}`]),
+    ...(unchecked.length === 0 ? [] : [`up only by servers that nothing checks: ${someOf(unchecked)}`]),
+    ...(error === null ? [] : [`the last poll failed: ${error}`]),
+  ];
+  const isWarned = down.length > 0 || unchecked.length > 0 || error !== null;
+  return {
+    text: `${head} ${parts.join('; ')}`,
+    severity: dead.length > 0 ? 'critical' : isWarned ? 'warning' : 'ok',
+  };
+}
+
+const NAMES_MAX = 6;
+
+function someOf(names: readonly string[]): string {
+  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
+  return `${names.slice(0, NAMES_MAX).join(', ')}${more}`;
 }
 
 function* segmentLines({ name, vridsUsed, vridsFree }: SegmentStatus): Generator<string> {

@@ -3,7 +3,7 @@
  * observer knows now and the events of the last 24 hours. Times are ISO 8601 in UTC, as everywhere in JSON.
  */
 import type { TimelineEvent } from '../events.ts';
-import type { RouterState, SpeakerState } from '../state.ts';
+import type { NodeServiceState, ProxyState, RouterState, ServiceState, SpeakerState } from '../state.ts';
 import { type Instant, isoTime, MS, plusUs, SECOND } from '../time.ts';
 import { adviceFor } from './advice.ts';
 import { fromTheBegin } from './opening.ts';
@@ -16,6 +16,8 @@ export interface StatusSources {
   readonly startedAt: Instant;
   readonly captures: readonly CaptureState[];
   readonly routers: readonly RouterState[];
+  readonly services: readonly ServiceState[];
+  readonly proxies: readonly ProxyState[];
   /** of the last 24 hours, in any order */
   readonly events: readonly TimelineEvent[];
   /** the begins of all open conditions, however old */
@@ -57,6 +59,10 @@ export interface StatusDocument {
   readonly open: readonly OpenCondition[];
   /** ours first; then by subject */
   readonly virtualRouters: readonly RouterStatus[];
+  /** those that are probed, in the order of the configuration */
+  readonly services: readonly ServiceStatus[];
+  /** those that are polled, in the order of the configuration */
+  readonly proxies: readonly ProxyStatus[];
   readonly segments: readonly SegmentStatus[];
   readonly captures: readonly CaptureStatus[];
   readonly health: ObserverHealth;
@@ -93,6 +99,16 @@ export interface RouterStatus {
 
 export interface SpeakerStatus extends Omit<SpeakerState, 'lastAdvertAt'> {
   readonly lastAdvertAt: string;
+}
+
+export interface ServiceStatus extends Omit<ServiceState, 'since' | 'nodes'> {
+  readonly since: string | null;
+  readonly nodes: readonly (Omit<NodeServiceState, 'since'> & { readonly since: string | null })[];
+}
+
+export interface ProxyStatus extends Omit<ProxyState, 'since' | 'lastAnsweredAt'> {
+  readonly since: string | null;
+  readonly lastAnsweredAt: string | null;
 }
 
 export interface LastDay {
@@ -160,6 +176,16 @@ export function statusDocument(sources: StatusSources): StatusDocument {
       since: isoTime(router.since),
       lastDay: lastDay(bySubject.get(router.subject), summary.names, failovers, router),
     })),
+    services: sources.services.map((service) => ({
+      ...service,
+      since: isoOrNull(service.since),
+      nodes: service.nodes.map((node) => ({ ...node, since: isoOrNull(node.since) })),
+    })),
+    proxies: sources.proxies.map((proxy) => ({
+      ...proxy,
+      since: isoOrNull(proxy.since),
+      lastAnsweredAt: isoOrNull(proxy.lastAnsweredAt),
+    })),
     segments: segmentsOf(routers),
     captures: captures.map((capture) => ({ ...capture, since: isoTime(capture.since) })),
     health,
@@ -203,6 +229,10 @@ function compare(a: string, b: string): number {
 
 function speakerStatus(speaker: SpeakerState): SpeakerStatus {
   return { ...speaker, lastAdvertAt: isoTime(speaker.lastAdvertAt) };
+}
+
+function isoOrNull(at: Instant | null): string | null {
+  return at === null ? null : isoTime(at);
 }
 
 function lastDay(

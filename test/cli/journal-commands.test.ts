@@ -72,6 +72,8 @@ async function daemon(open: readonly TimelineEvent[] = []): Promise<Daemon> {
         startedAt: now,
         captures: [{ name: 'eth0', seeing: true, reason: 'started', since: now, received: 1, dropped: 0 }],
         routers: [],
+        services: [],
+        proxies: [],
         events,
         open,
         health: { delayMs: 1, waiting: 0, lastSeq: events.length },

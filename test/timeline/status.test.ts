@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { ranges, statusLines } from '../../src/cli/status-lines.ts';
 import { painter, UTC } from '../../src/cli/terminal.ts';
 import type { DetailsOf, EventKind, EventOf, TimelineEvent } from '../../src/events.ts';
-import type { RouterState, SpeakerState } from '../../src/state.ts';
+import type {
+  ProxyBackendState,
+  ProxyState,
+  RouterState,
+  ServiceState,
+  SpeakerState,
+} from '../../src/state.ts';
 import { type Instant, instantFromUs, plusUs, SECOND } from '../../src/time.ts';
 import { type StatusSources, statusDocument } from '../../src/timeline/status.ts';
 
@@ -96,6 +102,8 @@ const documentOf = (more: Partial<StatusSources> = {}) =>
     startedAt: ago(100 * HOUR),
     captures: [{ name: 'eth0', seeing: true, reason: 'started', since: ago(HOUR), received: 9, dropped: 0 }],
     routers: [router()],
+    services: [],
+    proxies: [],
     events: [],
     open: [],
     health: { delayMs: 12, waiting: 0, lastSeq: 7 },
@@ -239,5 +247,112 @@ describe('the text', () => {
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
     expect(lines).toContain('  held by     NOBODY for 1 h; the last was a (10.0.0.1)');
     expect(lines.join('\n')).toContain('→ No node speaks');
+  });
+
+  const service = (more: Partial<ServiceState> = {}): ServiceState => ({
+    cluster: 'web',
+    subject: SUBJECT,
+    vip: '10.0.0.100',
+    probe: 'tcp://10.0.0.100:80',
+    state: 'up',
+    since: ago(HOUR),
+    latencyMs: 1.24,
+    error: null,
+    nodes: [],
+    ...more,
+  });
+  const proxy = (more: Partial<ProxyState> = {}): ProxyState => ({
+    subject: 'proxy:a',
+    cluster: 'web',
+    node: 'a',
+    target: 'unix:/a.sock',
+    state: 'answers',
+    since: ago(HOUR),
+    error: null,
+    lastAnsweredAt: ago(SECOND),
+    release: '2.6.12',
+    backends: [backend()],
+    ...more,
+  });
+  const backend = (more: Partial<ProxyBackendState> = {}): ProxyBackendState => ({
+    name: 'app',
+    state: 'up',
+    servers: 2,
+    up: 2,
+    down: [],
+    out: [],
+    uncheckedOnly: false,
+    ...more,
+  });
+  /** the lines of services and proxies, each with what was broken off it */
+  const asked = (more: Partial<StatusSources>) =>
+    text(more)
+      .join('\n')
+      .replace(/\n {2}(?=\S)/g, ' ')
+      .split('\n')
+      .filter((line) => /^(Service|HAProxy) /.test(line));
+
+  it('says in a line each that services answer and proxies have all their servers', () => {
+    expect(asked({ services: [service()], proxies: [proxy()] })).toEqual([
+      'Service of 10.0.0.100, tcp://10.0.0.100:80: answers for 1 h, in 1.2 ms',
+      'HAProxy on a, unix:/a.sock: 2.6.12, 1 backend, 2 of 2 servers up',
+    ]);
+    expect(asked({})).toEqual([]);
+  });
+
+  it('says that a service is dark, and which node could serve', () => {
+    const nodes = [
+      { node: 'a', up: false, since: null, error: 'refused' },
+      { node: 'b', up: true, since: ago(HOUR), error: null },
+      { node: 'c', up: null, since: null, error: null },
+    ];
+    const dark = {
+      state: 'dark',
+      since: ago(12 * SECOND),
+      latencyMs: null,
+      error: 'no answer',
+      nodes,
+    } as const;
+    expect(
+      asked({ services: [service(dark), service({ state: 'unknown', vip: null, since: null })] }),
+    ).toEqual([
+      'Service of 10.0.0.100, tcp://10.0.0.100:80: DARK for 12.0 s: no answer; asked directly: a does NOT (refused), b serves, c not known',
+      'Service tcp://10.0.0.100:80: not known at present',
+    ]);
+  });
+
+  it('names what is wrong with a proxy', () => {
+    const gone = { state: 'unreachable', since: ago(3 * HOUR), error: 'connect ECONNREFUSED' } as const;
+    const ill = [
+      backend({ name: 'api', state: 'down', up: 0, down: ['x', 'y'] }),
+      backend({ out: ['z'], servers: 1, up: 1 }),
+      backend({ name: 'old', uncheckedOnly: true }),
+    ];
+    const names = Array.from({ length: 9 }, (_, i) => `s${i}`);
+    expect(
+      asked({
+        proxies: [
+          proxy(gone),
+          proxy({ backends: ill }),
+          proxy({
+            backends: [backend({ servers: 9, up: 0, down: names })],
+            release: null,
+            error: 'timed out',
+          }),
+          proxy({ state: 'idle' }),
+        ],
+      }),
+    ).toEqual([
+      'HAProxy on a, unix:/a.sock: DOES NOT ANSWER for 3 h: connect ECONNREFUSED',
+      'HAProxy on a, unix:/a.sock: BACKEND DOWN: api; 2.6.12, 3 backends, 3 of 5 servers up; down: api/x, api/y; taken out: app/z; up only by servers that nothing checks: old',
+      'HAProxy on a, unix:/a.sock: 1 backend, 0 of 9 servers up; down: app/s0, app/s1, app/s2, app/s3, app/s4, app/s5 and 3 more; the last poll failed: timed out',
+      'HAProxy on a, unix:/a.sock: need not answer, as its node does not hold the VIP',
+    ]);
+  });
+
+  it('dates in the document are ISO 8601, unknown ones null', () => {
+    const { services, proxies } = documentOf({ services: [service()], proxies: [proxy({ since: null })] });
+    expect(services[0]?.since).toBe('2026-11-20T11:00:00.000000Z');
+    expect(proxies[0]).toMatchObject({ since: null, lastAnsweredAt: '2026-11-20T11:59:59.000000Z' });
   });
 });
