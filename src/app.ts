@@ -2,7 +2,7 @@
  * The daemon of `vipwatch observe`: wires captures, pump, observer, journal and control socket together. What starts
  * in which order, and stops in which, stands here and nowhere else.
  *
- *     captures → pump → observer → journal → what was committed is told: terminal, followers, alerts
+ *     captures, polls → pump → observer → journal → what was committed is told: terminal, followers, alerts
  *
  * An event is durable before anybody is told of it. Nothing here judges, and nothing here waits for the disk but the
  * start, and a reload, which reads the journal as a start does.
@@ -28,6 +28,7 @@ import { type JournalTrouble, JournalWriter } from './journal/journal-writer.ts'
 import type { Observation } from './observation.ts';
 import { Observer } from './observer/observer.ts';
 import type { RestoredFacts } from './observer/restoration.ts';
+import type { Poller } from './poll/poller.ts';
 import type { Sample } from './samples.ts';
 import { INFLUX_SINKS } from './sinks/influx-sink.ts';
 import type { SinkTrouble } from './sinks/refusals.ts';
@@ -85,6 +86,9 @@ export class App {
   #reloading: Promise<void> = Promise.resolve();
   #influx: InfluxHost | null = null;
   #annotations: AnnotationFeed | null = null;
+  #poller: Poller | null = null;
+  /** what was asked before that was asked for another configuration */
+  #polledFrom: Instant;
   #beat: NodeJS.Timeout | null = null;
   /** the latest knowledge told: a clock that is set back changes nothing about its order */
   #detectedAt = 0;
@@ -116,12 +120,15 @@ export class App {
     this.#pump = new Pump(
       options.interfaces,
       {
-        observe: (observation) => this.#observe(observation),
+        observe: (observation) => {
+          if (!this.#isOutdated(observation)) this.#observe(observation);
+        },
         heardAgain: (at, segment, advert, ipId) => this.#observer.heardAgain(at, segment, advert, ipId),
       },
       SYSTEM_CLOCKS,
     );
     this.#startedAt = this.#pump.now;
+    this.#polledFrom = this.#startedAt;
     const until = journal.previousRun.until;
     this.#observer = this.#observerFor(options.configuration, until);
     const { interfaces, join, link, onRemark } = options;
@@ -150,6 +157,7 @@ export class App {
       previous: previousRun.kind,
       previousUntil: previousRun.until,
     });
+    await this.#startPoller(this.#options.configuration);
     this.#startInflux(this.#options.configuration);
     await this.#startAnnotations(this.#options.configuration);
     if (controlPath !== null) {
@@ -200,6 +208,7 @@ export class App {
     while (this.#untold > 0 && Date.now() < until) await new Promise((resolve) => setImmediate(resolve));
     if (this.#stopping !== null) return;
     this.#observer = this.#observerFor(configuration, this.#pump.now);
+    await this.#startPoller(configuration);
     await this.#startAlerts(configuration);
     await this.#influx?.stop();
     this.#startInflux(configuration);
@@ -248,6 +257,7 @@ export class App {
   }
 
   async #stop(): Promise<void> {
+    await this.#poller?.stop();
     await this.#captures.stop();
     if (this.#beat !== null) {
       clearInterval(this.#beat);
@@ -382,6 +392,38 @@ export class App {
       if (this.#stopping === null)
         this.#observe({ kind: 'sink', at: this.#pump.now, sink: 'journal', failing, error, waiting });
     });
+  }
+
+  // ---- HAProxy and services: asked, and what comes back is observed, in order with the frames.
+
+  /** In place of the one that there is, whose answers count no more from the call on. */
+  async #startPoller({ polls }: Configuration): Promise<void> {
+    const before = this.#poller;
+    this.#poller = null;
+    this.#polledFrom = this.#pump.present();
+    await before?.stop();
+    if (polls.proxies.length + polls.probes.length === 0) return;
+    // Loaded where it is needed: clients of HTTP and MySQL are a good part of this process.
+    const { Poller } = await import('./poll/poller.ts');
+    if (this.#stopping !== null) return;
+    const pump = this.#pump;
+    this.#poller = new Poller(polls, {
+      now: () => pump.present(),
+      tell: (observation) => pump.tell(observation),
+    });
+    this.#poller.start();
+  }
+
+  /** It waited in the pump, and speaks of places in a configuration that has been replaced since. */
+  #isOutdated(observation: Observation): boolean {
+    switch (observation.kind) {
+      case 'proxy':
+        return observation.askedAt < this.#polledFrom;
+      case 'probe':
+        return observation.startedAt < this.#polledFrom;
+      default:
+        return false;
+    }
   }
 
   // ---- InfluxDB: reads the journal by itself; what it cannot take comes back as an observation.

@@ -8,6 +8,7 @@ import { HttpSource } from './haproxy/http.ts';
 import { SocketSource } from './haproxy/socket.ts';
 import type { ProxySource } from './haproxy/source.ts';
 import { Loop } from './loop.ts';
+import { ProbeSchedule } from './probes/schedule.ts';
 import type { PollSettings, ProxyPlace, ProxyTarget } from './settings.ts';
 
 export interface Outside {
@@ -27,8 +28,10 @@ export class Poller {
   readonly #all: readonly Running[];
 
   constructor(settings: PollSettings, outside: Outside) {
-    // Each kind of target adds its own here.
-    this.#all = [...settings.proxies.map((target) => proxyLoop(target, outside))];
+    this.#all = [
+      ...settings.proxies.map((target) => proxyLoop(target, outside)),
+      ...settings.probes.map((target) => new ProbeSchedule(target, outside)),
+    ];
   }
 
   start(): void {
