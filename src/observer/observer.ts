@@ -14,7 +14,7 @@ import type {
   Segment,
 } from '../observation.ts';
 import type { Sample } from '../samples.ts';
-import type { ProxyState, RouterState } from '../state.ts';
+import type { ProxyState, RouterState, ServiceState } from '../state.ts';
 import type { Instant } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import { AddressBook } from './address-book.ts';
@@ -32,6 +32,8 @@ import { MovedClaims } from './moved-claims.ts';
 import { Names } from './names.ts';
 import { OwnEvents } from './own-events.ts';
 import { routerState } from './present.ts';
+import { Probing } from './probing/probing.ts';
+import { NOTHING_KNOWN_OF_PROXIES } from './proxy-fitness.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RestoredFacts } from './restoration.ts';
 import { resume } from './resumption.ts';
@@ -82,6 +84,7 @@ export class Observer {
   readonly #routers: Routers;
   readonly #moved: MovedClaims;
   readonly #invalid: InvalidAdverts;
+  readonly #probing: Probing;
   readonly #samples: SampleTaker | null;
   /** equal adverts are one object, so most need no further look */
   readonly #voices = new WeakMap<Advert, Voice>();
@@ -103,7 +106,11 @@ export class Observer {
       moved: this.#moved,
     });
     this.#invalid = new InvalidAdverts(({ segment, at }) => this.#services.newSource(segment, at));
-    this.#samples = options.samples === true ? new SampleTaker(this.#services) : null;
+    // here is where what is known of the proxies comes in
+    this.#probing = new Probing(this.#services, NOTHING_KNOWN_OF_PROXIES, (sample) =>
+      this.#samples?.add(sample),
+    );
+    this.#samples = options.samples === true ? new SampleTaker(this.#services, this.#probing) : null;
   }
 
   #makeServices(configuration: ObserverConfiguration): Services {
@@ -118,6 +125,7 @@ export class Observer {
       names: new Names(this.#book, this.#slots),
       nextOrdinal: () => ordinals++,
       ensure: (owner, at) => this.#deadlines.ensure(owner, Math.max(at, timeline.now)),
+      darkId: (subject) => this.#probing.darkId(subject),
       newSource: (segment, at) => newSources.take(segment.name, at),
     };
   }
@@ -176,10 +184,16 @@ export class Observer {
     return [];
   }
 
+  /** The present of every service that is probed, as of the latest observation. */
+  services(): readonly ServiceState[] {
+    return this.#probing.states(this.#timeline.now);
+  }
+
   #start(at: Instant): void {
     this.#started = true;
     this.#timeline.now = at;
     this.#expectations.start(at);
+    this.#probing.start(at);
     if (this.#samples !== null) this.#deadlines.ensure(this.#samples, at);
   }
 
@@ -196,6 +210,7 @@ export class Observer {
       own: this.#own,
       collisions: this.#collisions,
       expectations: this.#expectations,
+      probing: this.#probing,
     });
   }
 
@@ -235,8 +250,10 @@ export class Observer {
       case 'sink':
         this.#own.sink(observation);
         break;
-      case 'proxy':
       case 'probe':
+        this.#probing.heard(observation);
+        break;
+      case 'proxy':
       case 'clock':
         break;
       default:

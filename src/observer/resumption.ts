@@ -8,6 +8,7 @@ import type { AddressBook } from './address-book.ts';
 import type { Collisions } from './collisions.ts';
 import type { Expectations } from './expectations.ts';
 import type { OwnEvents } from './own-events.ts';
+import type { Probing } from './probing/probing.ts';
 import {
   captureOf,
   type RecalledRouter,
@@ -30,6 +31,7 @@ export interface Resumable {
   readonly own: OwnEvents;
   readonly collisions: Collisions;
   readonly expectations: Expectations;
+  readonly probing: Probing;
 }
 
 export function resume(facts: RestoredFacts, at: Instant, parts: Resumable): void {
@@ -54,6 +56,7 @@ export function resume(facts: RestoredFacts, at: Instant, parts: Resumable): voi
     if (capture !== null) book.recall(services.sights.recallSegment(segment, capture), address, mac);
   }
   for (const event of open) resumeCondition(event, bySubject.get(event.subject), at, parts);
+  parts.probing.resume(facts.events, open, since, at);
 }
 
 function recall(

@@ -1,23 +1,26 @@
-/** Samples for graphs: the state of every virtual router and VIP, at each of its events and every 30 s. */
+/** Samples for graphs: the state of every virtual router, VIP and probed service, at each change and every 30 s. */
 import type { TimelineEvent } from '../events.ts';
 import type { Sample } from '../samples.ts';
 import { type Instant, msFromUs, SECOND } from '../time.ts';
 import type { DeadlineOwner } from './deadlines.ts';
+import type { Probing } from './probing/probing.ts';
 import type { Services } from './services.ts';
 import type { VirtualRouter } from './virtual-router.ts';
 
 const EVERY_US = 30 * SECOND;
 
-const STATE = { lost: 0n, held: 1n, split: 3n } as const;
+const STATE = { lost: 0n, held: 1n, dark: 2n, split: 3n } as const;
 
 export class SampleTaker implements DeadlineOwner {
   readonly ordinal: number;
   scheduledAt = Number.POSITIVE_INFINITY;
   readonly #services: Services;
+  readonly #probing: Probing;
   #samples: Sample[] = [];
 
-  constructor(services: Services) {
+  constructor(services: Services, probing: Probing) {
     this.#services = services;
+    this.#probing = probing;
     this.ordinal = services.nextOrdinal();
   }
 
@@ -25,6 +28,11 @@ export class SampleTaker implements DeadlineOwner {
     const samples = this.#samples;
     this.#samples = [];
     return samples;
+  }
+
+  /** One that somebody else made. */
+  add(sample: Sample): void {
+    this.#samples.push(sample);
   }
 
   changed(events: readonly TimelineEvent[], at: Instant): void {
@@ -39,6 +47,7 @@ export class SampleTaker implements DeadlineOwner {
 
   due(now: Instant): number {
     for (const router of this.#services.slots.existing()) this.#sample(router, now);
+    this.#samples.push(...this.#probing.samples(now));
     return now + EVERY_US;
   }
 
@@ -73,6 +82,7 @@ export class SampleTaker implements DeadlineOwner {
       },
     });
     for (const address of master.advert.vips) {
+      const dark = state === STATE.held && this.#probing.isDark(identity, address);
       this.#samples.push({
         measurement: 'vip',
         time,
@@ -80,7 +90,7 @@ export class SampleTaker implements DeadlineOwner {
         fields: {
           holder: router.isLost ? '' : name,
           mac: router.isLost ? '' : master.mac,
-          state_code: state,
+          state_code: dark ? STATE.dark : state,
         },
       });
     }

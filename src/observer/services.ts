@@ -22,6 +22,8 @@ export interface Services {
   nextOrdinal(): number;
   /** makes sure that an owner is asked at `at` at the latest, or now */
   ensure(owner: DeadlineOwner, at: number): void;
+  /** the `vip-dark` that is open for a VIP, by its subject */
+  darkId(subject: string): string | null;
   /** how many new sources this one stands for, 0 if it must not be told */
   newSource(segment: Segment, at: Instant): number;
 }

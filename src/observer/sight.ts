@@ -18,6 +18,10 @@ export class Sight {
   regainedAt: number = Number.NEGATIVE_INFINITY;
   /** nobody told us that we are blind: we concluded it, and any frame proves the contrary */
   inferred = false;
+  /** what makes us blind would make our own questions fail as well: our link, our machine */
+  cutOff = false;
+  /** questions that were asked before failed by our own fault, perhaps */
+  cutOffUntil: number = Number.NEGATIVE_INFINITY;
   readonly #stretches: { from: number; until: number }[] = [];
   /** families of which an ARP or neighbour discovery frame was heard: their claims would be captured */
   readonly #talk = new Set<Family>();
@@ -39,6 +43,7 @@ export class Sight {
   wasAway(since: Instant): void {
     this.#blindFrom = since;
     this.lastFrameAt = since;
+    this.cutOff = true;
   }
 
   regain(at: Instant): void {
@@ -47,6 +52,8 @@ export class Sight {
     if (this.#stretches.length > STRETCHES_MAX) this.#stretches.shift();
     this.#blindFrom = null;
     this.regainedAt = at;
+    if (this.cutOff) this.cutOffUntil = at;
+    this.cutOff = false;
   }
 
   heardTalk(family: Family): void {

@@ -6,10 +6,14 @@ import type { Segment, SightObservation } from '../observation.ts';
 import type { Instant } from '../time.ts';
 import { familyOf } from './addresses.ts';
 import type { OwnEvents } from './own-events.ts';
+import { captureOf } from './restoration.ts';
 import { Sight } from './sight.ts';
 import type { Slots } from './slots.ts';
 import { graceUs, type Speaker, silenceLimitUs } from './speaker.ts';
 import type { VirtualRouter } from './virtual-router.ts';
+
+/** Reasons to be blind for which our own questions fail as well; of a capture process that is gone they do not. */
+const CUT_OFF: ReadonlySet<string> = new Set(['link-down', 'no-such-interface', 'machine-stalled']);
 
 /** Whether a virtual router that fell silent did so alone, with the whole segment, or nobody can tell before `number`. */
 export type Companions = 'alone' | 'blind' | number;
@@ -58,6 +62,19 @@ export class Sights {
     return any ?? null;
   }
 
+  /** Of the capture that a segment belongs to; null where nothing is known of it. */
+  ofSegment(name: string): Sight | null {
+    const capture = this.#segments.get(name)?.capture ?? captureOf(name, [...this.#sights.keys()]);
+    return capture === null ? null : this.of(capture);
+  }
+
+  /** Any segment's name; that of a capture where nothing was heard yet. */
+  anySegment(): string | null {
+    const [segment] = this.#segments.keys();
+    const [capture] = this.#sights.keys();
+    return segment ?? capture ?? null;
+  }
+
   /** One that something was captured on before a restart. */
   recallSegment(name: string, capture: string): Segment {
     const segment = this.#segments.get(name) ?? { name, capture };
@@ -103,6 +120,7 @@ export class Sights {
       sight.lose(since);
       sight.inferred = inferred;
     }
+    sight.cutOff ||= inferred || CUT_OFF.has(reason);
     this.#own.cannotSee(sight.capture, since, reason, dropped);
   }
 

@@ -50,11 +50,22 @@ export interface Reign {
   readonly undisputedAt: number;
 }
 
+/** What the watch asks of those who know more. */
+interface Knowledge {
+  /** whether a MAC is another card of the master's machine */
+  ownMac(master: Speaker, mac: string): boolean;
+  /** the `vip-dark` that is open for a VIP, by its subject */
+  darkId(subject: string): string | null;
+}
+
+/** The master's, of this reign or of one before; somebody else's; none was heard. */
+export type LastClaim = 'of-reign' | 'before' | 'other' | 'none';
+
 export class VipWatch {
   readonly #router: RouterView;
   readonly #subjectOf: (address: string) => string;
   readonly #reign: () => Reign;
-  readonly #ownMac: (master: Speaker, mac: string) => boolean;
+  readonly #knowledge: Knowledge;
   readonly #vips = new Map<string, Vip>();
   #strangers = 0;
 
@@ -62,12 +73,12 @@ export class VipWatch {
     router: RouterView,
     subjectOf: (address: string) => string,
     reign: () => Reign,
-    ownMac: (master: Speaker, mac: string) => boolean,
+    knowledge: Knowledge,
   ) {
     this.#router = router;
     this.#subjectOf = subjectOf;
     this.#reign = reign;
-    this.#ownMac = ownMac;
+    this.#knowledge = knowledge;
   }
 
   /** No stranger is watched: with nothing in question, no deadline of its own. */
@@ -97,6 +108,15 @@ export class VipWatch {
     if (strangers.size >= MACS_MAX || strangers.has(mac)) return;
     this.#strangers++;
     strangers.set(mac, { mac, firstAt: event.time, lastAt: event.time, condition: resumed(event, at) });
+  }
+
+  lastClaim(address: string): LastClaim {
+    const master = this.#router.master;
+    const vip = this.#vips.get(address);
+    if (master === null || vip === undefined || vip.claims.size === 0) return 'none';
+    const ours = this.#mastersClaim(vip, master);
+    if (!this.#claimedLast(vip, ours)) return 'other';
+    return ours >= claimedFrom(this.#reign(), master) ? 'of-reign' : 'before';
   }
 
   /** A newcomer's last claim before its first advert, where it claims first (FRR). */
@@ -218,15 +238,14 @@ export class VipWatch {
     const ours = this.#mastersClaim(vip, master);
     const theirs = this.#otherSpeakersClaim(vip, master);
     const { sight } = this.#router;
-    // FRR claims up to one interval before it speaks
-    const claimedFrom = reign.since - Math.max(SECOND, 1.25 * master.intervalUs);
+    const from = claimedFrom(reign, master);
     const silent =
       reign.byFailover &&
       vip.knownSince <= reign.since && // one added by a reload is claimed just before it is advertised
-      ours < claimedFrom &&
+      ours < from &&
       !this.#claimedLast(vip, ours) &&
       sight.hearsClaims(familyOf(vip.address)) &&
-      sight.regainedAt < claimedFrom &&
+      sight.regainedAt < from &&
       !(ours === Number.NEGATIVE_INFINITY && vip.claims.size === 0 && vip.address.startsWith('fe80:'));
     const stolen = theirs > ours && theirs >= reign.since;
     if (!silent && !stolen) return null;
@@ -267,11 +286,12 @@ export class VipWatch {
     const since = this.#missingSince(vip, master);
     if (since === null) return;
     const lastClaimMac = [...vip.claims.keys()].at(-1) ?? null;
+    const about = this.#knowledge.darkId(vip.subject);
     vip.missing = this.#router.begin(
       'garp-missing',
       since,
       { holder: master.address, holderMac: master.mac, lastClaimMac },
-      { subject: vip.subject },
+      { subject: vip.subject, ...(about === null ? {} : { about }) },
     );
   }
 
@@ -308,7 +328,7 @@ export class VipWatch {
       return;
     }
     if (vip.strangers.size >= MACS_MAX || !this.#router.isSpeaking(master, at)) return;
-    if (this.#isSpeakers(mac, at) || this.#ownMac(master, mac)) return;
+    if (this.#isSpeakers(mac, at) || this.#knowledge.ownMac(master, mac)) return;
     if (this.#inDispute(mac) || !master.advert.vips.includes(vip.address)) return;
     this.#strangers++;
     vip.strangers.set(mac, { mac, firstAt: at, lastAt: at, condition: null });
@@ -341,4 +361,9 @@ export class VipWatch {
     }
     return false;
   }
+}
+
+/** A claim of this reign comes then at the earliest: FRR claims up to one interval before it speaks. */
+function claimedFrom({ since }: Reign, master: Speaker): number {
+  return since - Math.max(SECOND, 1.25 * master.intervalUs);
 }

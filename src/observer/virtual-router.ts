@@ -30,7 +30,7 @@ import {
 import { Succession } from './succession.ts';
 import { isSuccessor } from './takeover.ts';
 import type { Condition } from './timeline.ts';
-import { VipWatch } from './vip-watch.ts';
+import { type LastClaim, type Reign, VipWatch } from './vip-watch.ts';
 
 /** VIPs by which its adverts and claims are recognised; one advert holds at most 255. */
 const VIPS_MAX = 1_024;
@@ -82,7 +82,10 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
       this,
       (address) => `vip:${identity.segment.name}/${address}`,
       () => this.#succession.reign(),
-      (master, mac) => services.names.sameNode(identity, master, mac),
+      {
+        ownMac: (master, mac) => services.names.sameNode(identity, master, mac),
+        darkId: (subject) => services.darkId(subject),
+      },
     );
     this.#sources = new SourceWatch(this, (speaker, mac, since) => this.#macChanged(speaker, mac, since));
     this.#flapping = new Flapping(this);
@@ -129,6 +132,20 @@ export class VirtualRouter implements DeadlineOwner, RouterView {
     this.#loss.end(by, since);
     this.#loss.quieten();
     this.#succession.heldByClaim(mac);
+  }
+
+  get reign(): Reign {
+    return this.#succession.reign();
+  }
+
+  /** Forgotten: nothing is heard of it any more. */
+  get isRetired(): boolean {
+    return this.#retired;
+  }
+
+  /** Whose claim of one of its VIPs was the last one heard. */
+  lastClaim(vip: string): LastClaim {
+    return this.#claims.lastClaim(vip);
   }
 
   get isSplit(): boolean {

@@ -21,15 +21,22 @@
  *   sink 3 name=journal error=disk-full waiting=2 | sink 9 name=journal     takes no events; takes them again
  *   reconfigured cluster=…                from the next restart on, instead of what was configured
  *   configured cluster=web vrid=51 vips=… nodes=a,b [unicast]   before the first command that takes time
+ *     … service=http://10.0.0.100/ every=200 rise=3             and the service behind the VIP is probed
+ *   probe 3..5 fail=refused | probe 5.2 [node=a] [by=host-b]    probes that begin then, one every `every`, fail or
+ *                                          succeed: through the VIP, or at a node; known `took=1` ms later
  *
  * Any `let` setting may also stand on an advert (`mac=`, `src=`, `segment=` too). Addresses and MACs of nodes show
  * as their names in the events.
  */
 
 import type { TimelineEvent } from '../../src/events.ts';
-import type { Observation, RunObservation, Segment } from '../../src/observation.ts';
+import type { Observation, PollFailure, RunObservation, Segment } from '../../src/observation.ts';
 import { familyOf } from '../../src/observer/addresses.ts';
-import { DEFAULT_THRESHOLDS, type ObserverConfiguration } from '../../src/observer/configuration.ts';
+import {
+  DEFAULT_THRESHOLDS,
+  type ObservedService,
+  type ObserverConfiguration,
+} from '../../src/observer/configuration.ts';
 import { Observer } from '../../src/observer/observer.ts';
 import type { Sample } from '../../src/samples.ts';
 import { type Instant, instantFromUs, MS, SECOND } from '../../src/time.ts';
@@ -67,6 +74,11 @@ function steps(text: string): { head: string[] }[] {
 
 type Settings = Readonly<Record<string, string>>;
 
+interface Ordered {
+  o: Observation;
+  readonly order: number;
+}
+
 class Scenario {
   readonly #segments = new Map<string, Segment>();
   readonly #names = new Map<string, string>();
@@ -82,6 +94,7 @@ class Scenario {
     segment: 'eth0',
   };
   #configuration: ObserverConfiguration | null = null;
+  #probeEvery = '200';
   #observer: Observer | null = null;
   /** what a journal would hold: all that was told, and the latest sample of each series */
   readonly #told: TimelineEvent[] = [];
@@ -92,13 +105,14 @@ class Scenario {
   }
 
   play(lines: readonly string[]): string[] {
-    const observations: { readonly o: Observation; readonly order: number }[] = [];
+    const observations: Ordered[] = [];
     for (const line of lines) {
       const command = line.replace(/#.*/, '').trim();
       if (command === '') continue;
       const first = command.startsWith('restart') ? -1_000_000 : 0;
       for (const o of this.#expand(command)) observations.push({ o, order: first + observations.length });
     }
+    inOrderOfBegin(observations);
     observations.sort((x, y) => x.o.at - y.o.at || x.order - y.order);
     const away = observations.flatMap(({ o }) =>
       o.kind === 'run' && o.phase === 'started' && o.previousUntil !== null
@@ -227,6 +241,10 @@ class Scenario {
             waiting: Number(settings.waiting ?? 0),
           },
         ];
+      case 'probe':
+        return times(first, { ...settings, every: settings.every ?? this.#probeEvery }).map((at) =>
+          probe(at, settings),
+        );
       case 'clock':
         return [{ kind: 'clock', at: us(Number(first)) }];
       default:
@@ -307,6 +325,7 @@ class Scenario {
   }
 
   #configure(settings: Settings, unicast: boolean): void {
+    this.#probeEvery = settings.every ?? this.#probeEvery;
     const nodes = (settings.nodes ?? 'a,b').split(',');
     this.#configuration = {
       thresholds: DEFAULT_THRESHOLDS,
@@ -326,7 +345,7 @@ class Scenario {
               vips: (settings.vips ?? '').split(','),
               nodes: nodes.map((name) => `host-${name}`),
               unicast,
-              service: null,
+              service: service(settings),
             },
           ],
         },
@@ -361,7 +380,7 @@ class Scenario {
     const known = event.detectedAt === event.time ? '' : ` (known ${seconds(event.detectedAt)})`;
     const phase = event.phase === 'instant' ? '' : ` ${event.phase}`;
     const cluster = event.cluster === null ? '' : ` [${event.cluster}]`;
-    const text = `${seconds(event.time)}${known} ${event.severity} ${event.kind}${phase} ${event.subject}${cluster}: ${event.summary}${details(event)}`;
+    const text = `${seconds(event.time)}${known} ${event.severity} ${event.kind}${phase} ${event.subject}${cluster}: ${event.summary}${details(event)}${this.#about(event)}`;
     let named = text;
     for (const [address, name] of this.#names) {
       named = named.replaceAll(
@@ -371,10 +390,50 @@ class Scenario {
     }
     return named;
   }
+
+  #about({ kind, about }: TimelineEvent): string {
+    if (about === null || (kind !== 'vip-dark' && kind !== 'garp-missing')) return '';
+    const older = this.#told.find((event) => event.id === about);
+    return older === undefined ? ' about ?' : ` about ${older.kind} of ${seconds(older.time)}`;
+  }
 }
 
 function run(at: number, phase: RunObservation['phase']): RunObservation {
   return { kind: 'run', at: us(at), phase, release: '1.2.3', previous: 'none', previousUntil: null };
+}
+
+function service({ service: url, vips, every, rise }: Settings): ObservedService | null {
+  if (url === undefined) return null;
+  const vip = (vips ?? '').split(',').find((address) => url.includes(address)) ?? null;
+  return { probe: url, vip, everyMs: Number(every ?? 200), timeoutMs: 1_000, rise: Number(rise ?? 3) };
+}
+
+function probe(at: number, { cluster, node, fail, took, by }: Settings): Observation {
+  const reason = fail as PollFailure['reason'] | undefined;
+  const tookMs = Number(took ?? 1);
+  return {
+    kind: 'probe',
+    at: us(at + tookMs / 1000),
+    startedAt: us(at),
+    cluster: cluster ?? 'web',
+    router: 0,
+    node: node === undefined ? null : `host-${node}`,
+    failure: reason === undefined ? null : { reason, error: reason },
+    latencyMs: reason === undefined ? tookMs : null,
+    answeredBy: by ?? null,
+  };
+}
+
+/** A probe is known when those of its target that began before it are. */
+function inOrderOfBegin(observations: readonly Ordered[]): void {
+  const knownAt = new Map<string, Instant>();
+  const probes = observations.flatMap((each) => (each.o.kind === 'probe' ? [{ each, probe: each.o }] : []));
+  for (const { each, probe } of probes.sort((a, b) => a.probe.startedAt - b.probe.startedAt)) {
+    const target = `${probe.cluster}/${probe.node}`;
+    const at = Math.max(probe.at, knownAt.get(target) ?? probe.at) as Instant;
+    knownAt.set(target, at);
+    each.o = { ...probe, at };
+  }
 }
 
 function details(event: TimelineEvent): string {
@@ -389,15 +448,17 @@ function details(event: TimelineEvent): string {
           fault: d.fault || undefined,
           blindMs: d.blindMs,
         }
-      : event.kind === 'advert-gap'
-        ? { missed: d.missed, lostBy: d.lostBy }
-        : event.kind === 'overlap'
-          ? { overlapMs: d.overlapMs }
-          : event.kind === 'master-lost' && event.phase === 'begin'
-            ? { reason: d.reason, blindMs: d.blindMs }
-            : event.phase === 'end'
-              ? { blindMs: d.blindMs }
-              : {};
+      : event.kind === 'vip-dark'
+        ? { uncertaintyMs: d.uncertaintyMs, neverAnnounced: d.neverAnnounced, blindMs: d.blindMs }
+        : event.kind === 'advert-gap'
+          ? { missed: d.missed, lostBy: d.lostBy }
+          : event.kind === 'overlap'
+            ? { overlapMs: d.overlapMs }
+            : event.kind === 'master-lost' && event.phase === 'begin'
+              ? { reason: d.reason, blindMs: d.blindMs }
+              : event.phase === 'end'
+                ? { blindMs: d.blindMs }
+                : {};
   const parts = Object.entries(shown).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${String(value)}`],
   );
