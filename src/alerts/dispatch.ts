@@ -550,11 +550,20 @@ export class Dispatch {
     for (const cause of this.#causesOf.get(groupOf(alert)) ?? []) {
       if (!cause.inhibits.includes(alert.kind) && !alert.inhibitedBy.includes(cause.kind)) continue;
       if (alert.open.includes(cause.id) || !isRelated(cause, alert)) continue;
-      const acts = alert.lasts
-        ? cause.endsAt === null
-        : alert.startsAt >= cause.startsAt - EFFECT_WITHIN_US &&
-          alert.startsAt <= (cause.endsAt ?? NEVER) + EFFECT_WITHIN_US;
-      if (acts) return { why: `an effect of ${cause.kind} (${cause.subject})`, until: NEVER, isEffect: true };
+      const why = `an effect of ${cause.kind} (${cause.subject})`;
+      if (alert.lasts) {
+        // What is an effect ends soon after its cause, if not before.
+        const until =
+          cause.endKnownAt === null
+            ? NEVER
+            : plusUs(cause.endKnownAt, this.#settings.book.timing.resolveWaitMs * MS);
+        if (this.#now < until) return { why, until, isEffect: true };
+      } else if (
+        alert.startsAt >= cause.startsAt - EFFECT_WITHIN_US &&
+        alert.startsAt <= (cause.endsAt ?? NEVER) + EFFECT_WITHIN_US
+      ) {
+        return { why, until: NEVER, isEffect: true };
+      }
     }
     const { maintenance } = this.#settings;
     const quiet = quietFor(alert, this.#now, this.#silences.values(), maintenance);
@@ -927,8 +936,9 @@ function addTo(known: Alert, alert: Alert, dueAt: Instant): void {
   Object.assign(known, { summary, advice, endsAt, endKnownAt });
 }
 
-/** Of the same virtual router; where one of them is about none, of the same cluster or incident. */
+/** Of the same subject or virtual router; where one of them is about none, of the same cluster or incident. */
 function isRelated(a: Related, b: Related): boolean {
+  if (a.subject === b.subject) return true;
   if (isOfRouter(a) && isOfRouter(b)) return a.router !== null && a.router === b.router;
   if (a.cluster !== null || b.cluster !== null) return a.cluster === b.cluster;
   return a.incident !== null && a.incident === b.incident;
