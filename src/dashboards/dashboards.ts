@@ -3,11 +3,12 @@
  * `vipwatch dashboards push` sends it.
  */
 import type { Dashboard } from './grafana-types.ts';
+import { PROXIES } from './proxies.ts';
 import { SEGMENT } from './segment.ts';
 import { SELF } from './self.ts';
 import { TIMELINE } from './timeline.ts';
 
-export const DASHBOARDS: readonly Dashboard[] = [TIMELINE, SEGMENT, SELF];
+export const DASHBOARDS: readonly Dashboard[] = [TIMELINE, PROXIES, SEGMENT, SELF];
 
 /** As files have it. */
 export function dashboardJson(dashboard: object): string {

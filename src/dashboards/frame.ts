@@ -3,7 +3,7 @@ import type { Annotation, Dashboard, DataSource, Variable } from './grafana-type
 import { type Band, laidOut } from './layout.ts';
 import { BAD, ODD, PLAIN, WORSE } from './looks.ts';
 import { CHOSEN, DATA_SOURCE_VARIABLE } from './panels.ts';
-import { CHOSEN_EVENTS, ofKind } from './queries.ts';
+import { CHOSEN_CLUSTER_EVENTS, CHOSEN_EVENTS, ofKind } from './queries.ts';
 
 /** On all of our dashboards; the links between them go by it. */
 export const TAG = 'vipwatch';
@@ -132,15 +132,22 @@ const BUILT_IN: Annotation = {
 /** Marks in the panels that have time from left to right. Points come from the timeline, regions from Grafana's own
  * store, where `grafana.annotations` puts them: InfluxQL cannot say when a condition began and ended in one row. */
 export const EVENT_MARKS: readonly Annotation[] = [
-  marks('Failovers', ofKind('failover'), ODD, true),
-  marks('Critical', `"severity" = 'critical'`, WORSE, true),
-  marks('Warnings', `"severity" = 'warning' AND "kind" != 'failover'`, 'yellow', false),
+  marks('Failovers', `${CHOSEN_EVENTS} AND ${ofKind('failover')}`, ODD, true),
+  marks('Critical', `${CHOSEN_EVENTS} AND "severity" = 'critical'`, WORSE, true),
+  marks('Warnings', `${CHOSEN_EVENTS} AND "severity" = 'warning' AND "kind" != 'failover'`, 'yellow', false),
   regions('Conditions, from begin to end', 'condition', BAD),
   regions('vipwatch itself', 'observer', PLAIN),
 ];
 
+/** The same where clusters are chosen, and no virtual routers. */
+export const CLUSTER_MARKS: readonly Annotation[] = [
+  marks('Failovers', `${CHOSEN_CLUSTER_EVENTS} AND ${ofKind('failover')}`, ODD, true),
+  marks('Critical', `${CHOSEN_CLUSTER_EVENTS} AND "severity" = 'critical'`, WORSE, true),
+  regions('Conditions, from begin to end', 'condition', BAD),
+];
+
 function marks(name: string, condition: string, iconColor: string, enable: boolean): Annotation {
-  const query = `SELECT "summary", "kind", "phase" FROM "timeline" WHERE ${CHOSEN_EVENTS} AND ${condition}`;
+  const query = `SELECT "summary", "kind", "phase" FROM "timeline" WHERE ${condition}`;
   const columns = { textColumn: 'summary', tagsColumn: 'kind,phase' };
   return {
     name,

@@ -16,6 +16,22 @@ export const STATES: ValueMapping = words({
   3: ['SPLIT', WORSE],
 });
 
+/** `up` of `haproxy` and `probe`. */
+export const UP: ValueMapping = words({ 0: ['DOWN', BAD], 1: ['up', GOOD] });
+
+/** `status` of `haproxy`, in HAProxy's words: `UP 1/3` is about to go down, or just back. */
+export const PROXY_STATES: readonly ValueMapping[] = [
+  beginning('(UP|OPEN)(?! )', GOOD),
+  beginning('UP \\d', ODD),
+  beginning('(DOWN|STOP|FULL)', BAD),
+  beginning('(MAINT|DRAIN|NOLB|PAUSED|WAITING)', PLAIN),
+  beginning('no check', 'yellow'),
+];
+
+function beginning(words: string, color: string): ValueMapping {
+  return { type: 'regex', options: { pattern: `/^(${words}.*)$/`, result: { text: '$1', color } } };
+}
+
 const HOLDER_COLORS = [
   'blue',
   'purple',

@@ -28,6 +28,25 @@ export const CHOSEN_EVENTS = where(
   '("subject" =~ /^vr:($segment)\\/ipv[46]\\/($vrid)$/ OR "subject" =~ /^vip:($segment)\\//)',
 );
 
+/** Events of `timeline` about anything of a cluster. */
+export const CHOSEN_CLUSTER_EVENTS = where('"cluster" =~ /^($cluster)$/');
+
+/** Points of `haproxy`: those of frontends, backends or servers. */
+export function chosenRows(type: 'frontend' | 'backend' | 'server'): string {
+  return where(
+    '"cluster" =~ /^($cluster)$/',
+    '"node" =~ /^($node)$/',
+    '"proxy" =~ /^($proxy)$/',
+    `"type" = '${type}'`,
+  );
+}
+
+/** Points of `probe`: through the VIP, and at nodes. */
+export const CHOSEN_PROBES = where('"cluster" =~ /^($cluster)$/');
+
+/** The same through the VIP alone: those have no node. */
+export const CHOSEN_VIP_PROBES = `${CHOSEN_PROBES} AND "node" = ''`;
+
 /** What the observer says of itself. */
 export const OWN_EVENTS = where('"subject" =~ /^(observer|sink):/');
 

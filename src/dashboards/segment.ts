@@ -1,7 +1,8 @@
 /** Segment health: what is about to break. Adverts, misses, mismatches, claims, and whether the capture saw it all. */
+import { eventTable } from './event-table.ts';
 import { dashboard, EVENT_MARKS, ROUTER_VARIABLES } from './frame.ts';
 import { band } from './layout.ts';
-import { HOLDERS, MILLISECONDS, NONE_IS_GOOD, SEVERITIES, STATES } from './looks.ts';
+import { HOLDERS, NONE_IS_GOOD, STATES } from './looks.ts';
 import { column, hidden, stat, table, timeSeries } from './panels.ts';
 import { CHOSEN_EVENTS, CHOSEN_ROUTERS, ofKind, ROUTER_NAME, where } from './queries.ts';
 import { answers, backs } from './questions.ts';
@@ -112,22 +113,22 @@ const priority = timeSeries({
   config: { min: 0, max: 255, decimals: 0 },
 });
 
-const nearMisses = events(
+const nearMisses = eventTable(
   'Near misses',
   answers(
     6,
     'The master was late for its advert and nobody took over, or a backup took over for a moment and was repelled.',
   ),
-  ofKind('advert-gap', 'overlap', 'flapping'),
+  `${CHOSEN_EVENTS} AND ${ofKind('advert-gap', 'overlap', 'flapping')}`,
 );
 
-const mismatches = events(
+const mismatches = eventTable(
   'Configurations that differ or changed',
   answers(
     6,
     'Speakers that disagree (some reject each other: a split-brain in waiting), reloads, invalid adverts, strangers.',
   ),
-  ofKind(
+  `${CHOSEN_EVENTS} AND ${ofKind(
     'config-mismatch',
     'config-changed',
     'advert-invalid',
@@ -135,16 +136,16 @@ const mismatches = events(
     'rogue-speaker',
     'source-spoofed',
     'priority-change',
-  ),
+  )}`,
 );
 
-const claims = events(
+const claims = eventTable(
   'Claims of addresses',
   answers(
     6,
     'Which MAC said that an address is its own. Claims that never came, or came from the wrong one, leave hosts with a stale ARP entry.',
   ),
-  ofKind('vip-moved', 'garp-missing', 'ip-conflict'),
+  `${CHOSEN_EVENTS} AND ${ofKind('vip-moved', 'garp-missing', 'ip-conflict')}`,
 );
 
 const vrids = table({
@@ -196,24 +197,3 @@ export const SEGMENT = dashboard({
     band(7, vrids, drops),
   ],
 });
-
-function events(title: string, description: string, kinds: string) {
-  return table({
-    title,
-    description,
-    queries: [
-      {
-        query: `SELECT "severity", "summary", "phase", "duration_ms", "kind", "subject" FROM "timeline" WHERE ${CHOSEN_EVENTS} AND ${kinds} ORDER BY time DESC LIMIT 100`,
-      },
-    ],
-    config: { noValue: '' },
-    overrides: [
-      column('Time', { unit: 'dateTimeAsIso' }, 170),
-      column('severity', { mappings: [SEVERITIES], custom: { cellOptions: { type: 'color-text' } } }, 80),
-      column('summary', { displayName: 'what happened', custom: { minWidth: 320 } }),
-      column('phase', {}, 70),
-      column('duration_ms', { ...MILLISECONDS, displayName: 'lasted' }, 90),
-      column('kind', {}, 130),
-    ],
-  });
-}

@@ -46,6 +46,7 @@ it('push says what it did, and a second time that there is nothing to do', async
     stdout: `data source vipwatch: created
 folder vipwatch: created
 dashboard Failover timeline: created
+dashboard Proxies and services: created
 dashboard Segment health: created
 dashboard vipwatch itself: created
 ${fake.url}/d/vipwatch-timeline
@@ -57,6 +58,7 @@ ${fake.url}/d/vipwatch-timeline
     stdout: `data source vipwatch: unchanged
 folder vipwatch: unchanged
 dashboard Failover timeline: unchanged
+dashboard Proxies and services: unchanged
 dashboard Segment health: unchanged
 dashboard vipwatch itself: unchanged
 Nothing to do: all of it is there already.

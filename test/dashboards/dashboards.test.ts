@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DASHBOARDS, dashboardJson } from '../../src/dashboards/dashboards.ts';
 import type { Panel } from '../../src/dashboards/grafana-types.ts';
+import { PROXY_STATES } from '../../src/dashboards/looks.ts';
 
 const folder = new URL('../../dashboards/', import.meta.url);
 
@@ -91,7 +92,7 @@ describe.each(DASHBOARDS)('$title', (dashboard) => {
   });
 });
 
-it('five of the six questions are answered; the fifth waits for what polls proxies and databases', () => {
+it('all six questions are answered', () => {
   const answered = DASHBOARDS.flatMap(({ panels }) =>
     panels.map(({ description }) => /^Question (\d)/.exec(description)?.[1]),
   );
@@ -100,8 +101,27 @@ it('five of the six questions are answered; the fifth waits for what polls proxi
     '2',
     '3',
     '4',
+    '5',
     '6',
   ]);
+});
+
+it.each([
+  ['UP', 'green'],
+  ['UP 1/3', 'orange'],
+  ['DOWN', 'red'],
+  ['DOWN 1/2', 'red'],
+  ['MAINT (via app/s1)', 'blue'],
+  ['DRAIN', 'blue'],
+  ['no check', 'yellow'],
+])('a server that is %s is %s', (status, color) => {
+  // as Grafana reads a pattern: the first that fits decides
+  const colors = PROXY_STATES.flatMap((mapping) =>
+    mapping.type === 'regex' && new RegExp(mapping.options.pattern.slice(1, -1)).test(status)
+      ? [mapping.options.result.color]
+      : [],
+  );
+  expect(colors[0]).toBe(color);
 });
 
 function cellsOf({ gridPos: { x, y, w, h } }: Panel): readonly string[] {

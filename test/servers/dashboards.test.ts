@@ -5,7 +5,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DASHBOARDS } from '../../src/dashboards/dashboards.ts';
 import type { Dashboard, Panel } from '../../src/dashboards/grafana-types.ts';
-import { configuredLines, lostLines, ownLines, recordedLines, SPAN_MS } from '../support/dashboard-data.ts';
+import {
+  configuredLines,
+  lostLines,
+  ownLines,
+  polledLines,
+  recordedLines,
+  SPAN_MS,
+} from '../support/dashboard-data.ts';
 import { nameOf, substituted, type Viewed, viewedBy } from '../support/grafana-macros.ts';
 import { INFLUXD_MISSING, Influxd, type Series } from '../support/influxd.ts';
 
@@ -16,11 +23,20 @@ describe.skipIf(INFLUXD_MISSING)('dashboards on a real InfluxDB', () => {
   const toMs = Math.floor(Date.now() / 1_000) * 1_000;
   const all: Viewed = { fromMs: toMs - SPAN_MS, toMs };
 
-  /** Nothing is configured in `recorded`: no point has a cluster. */
+  /** Nothing is configured in `recorded`, but for what is polled: no other point has a cluster. */
   beforeAll(async () => {
     influxd = await Influxd.start();
-    await influxd.write('recorded', [...(await recordedLines(toMs)), ...lostLines(toMs), ...ownLines(toMs)]);
-    await influxd.write('configured', [...(await configuredLines(toMs)), ...ownLines(toMs)]);
+    await influxd.write('recorded', [
+      ...(await recordedLines(toMs)),
+      ...lostLines(toMs),
+      ...ownLines(toMs),
+      ...polledLines(toMs),
+    ]);
+    await influxd.write('configured', [
+      ...(await configuredLines(toMs)),
+      ...ownLines(toMs),
+      ...polledLines(toMs),
+    ]);
   }, 60_000);
   afterAll(() => influxd?.stop());
 
@@ -95,6 +111,35 @@ describe.skipIf(INFLUXD_MISSING)('dashboards on a real InfluxDB', () => {
     // 3.6 s and a little of 10 minutes
     expect(sums.get('vr:s4_nginx/ipv4/172')).toBeCloseTo(0.994, 2);
     expect(sums.get('vr:cable/ipv4/7')).toBeCloseTo(1 - 40_000 / SPAN_MS, 9);
+  });
+
+  it('what clients get stands apart from what each node would serve', async () => {
+    const now = await rowsOf(panelOf('Services and backends now'), all, 'recorded');
+    expect(now.map(({ name, values }) => [name, values[1]])).toEqual([
+      ['10.8.0.100', 1],
+      ['app on lb1', 1],
+      ['app on lb2', 1],
+    ]);
+    const rows = await rowsOf(panelOf('Services, through the VIP and at each node'), all, 'recorded');
+    const states = new Map(rows.map(({ name, values }) => [name.trim(), values[1]]));
+    expect([...states]).toEqual([
+      ['10.8.0.100', 1],
+      ['10.8.0.100 lb1', 1],
+      ['10.8.0.100 lb2', 0],
+    ]);
+    const [longest] = await rowsOf(panelOf('Longest blackout'), all, 'recorded');
+    expect(longest?.values[1]).toBe(4_200);
+  });
+
+  it('a node and a proxy that are chosen leave theirs', async () => {
+    const titles = ['Backends', 'Servers', 'Sessions', 'Queued', 'Errors', 'Servers now'];
+    for (const title of titles) {
+      const ours = { ...all, chosen: { cluster: ['shop'], node: ['lb1'], proxy: ['app'] } };
+      const rows = await rowsOf(panelOf(title), ours, 'configured');
+      expect(new Set(rows.map(({ series }) => series.tags?.node)), title).toEqual(new Set(['lb1']));
+      const others = { ...all, chosen: { proxy: ['ap'] } };
+      expect(await rowsOf(panelOf(title), others, 'configured'), title).toEqual([]);
+    }
   });
 
   it('a split-brain shows as one, from begin to end', async () => {

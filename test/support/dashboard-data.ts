@@ -94,12 +94,106 @@ export function lostLines(endMs: number): readonly string[] {
   ];
 }
 
+/**
+ * Two HAProxys of the cluster `shop` and the service behind their VIP, in their last 8 minutes: a server and with it its
+ * backend is down on one of them for a while, and the service is dark for 4.2 s.
+ */
+export function polledLines(endMs: number): readonly string[] {
+  const end = instantFromUs(endMs * MS);
+  const ago = (seconds: number) => plusUs(end, -seconds * SECOND);
+  const samples: Sample[] = [];
+  for (let seconds = 480; seconds > 0; seconds -= 30) {
+    const time = ago(seconds);
+    const isDown = seconds > 200 && seconds < 300;
+    for (const node of ['lb1', 'lb2']) samples.push(...proxyRows(time, node, 480n - BigInt(seconds), isDown));
+    for (const node of [null, 'lb1', 'lb2']) {
+      samples.push({
+        measurement: 'probe',
+        time,
+        tags: {
+          cluster: 'shop',
+          vip: '10.8.0.100',
+          probe: 'http://10.8.0.100/',
+          ...(node === null ? {} : { node }),
+        },
+        fields: node === 'lb2' ? { up: 0n, error: 'refused' } : { up: 1n, latency_ms: 1.5, error: '' },
+      });
+    }
+  }
+  const vip = { cluster: 'shop', subject: 'vip:shop/10.8.0.100', severity: 'critical' } as const;
+  const dark = { probe: 'http://10.8.0.100/', error: 'refused' };
+  const server = {
+    server: 's1',
+    backend: 'app',
+    status: 'DOWN',
+    checkStatus: 'L4CON',
+    checkText: '',
+    since: '',
+  };
+  const events: readonly (readonly [secondsAgo: number, told: Told])[] = [
+    [400, { ...vip, kind: 'vip-dark', phase: 'begin', details: dark }],
+    [395.8, { ...vip, kind: 'vip-dark', phase: 'end', details: { ...dark, durationMs: 4_200 } }],
+    [
+      400,
+      {
+        ...vip,
+        kind: 'vip-on-dead-service',
+        phase: 'begin',
+        details: { holder: '10.8.0.1', service: 'http://10.8.0.100/', error: 'refused' },
+      },
+    ],
+    [
+      300,
+      {
+        cluster: 'shop',
+        kind: 'server-down',
+        phase: 'begin',
+        severity: 'warning',
+        subject: 'proxy:lb1/app/s1',
+        details: server,
+      },
+    ],
+    [
+      200,
+      {
+        cluster: 'shop',
+        kind: 'proxy-drift',
+        phase: 'begin',
+        severity: 'warning',
+        subject: 'cluster:shop',
+        details: { differences: ['app/s1 is down on lb1 only'] },
+      },
+    ],
+  ];
+  return [
+    ...eventLines(events.map(([seconds, told]) => madeEvent(ago(seconds), told))),
+    ...samples.map((each) => encodePoint(samplePoint(each)) ?? ''),
+  ];
+}
+
+/** Named as Telegraf's haproxy input names them; `count` is that of all counters. */
+function proxyRows(time: Instant, node: string, count: bigint, isDown: boolean): readonly Sample[] {
+  const row = (type: string, sv: string, fields: Sample['fields']): Sample => ({
+    measurement: 'haproxy',
+    time,
+    tags: { cluster: 'shop', node, server: `http://${node}:8888/status`, proxy: 'app', sv, type },
+    fields: { scur: 3n, ...fields },
+  });
+  const state = isDown && node === 'lb1' ? { status: 'DOWN', up: 0n } : { status: 'UP', up: 1n };
+  const errors = { econ: count, eresp: count, 'http_response.5xx': count };
+  return [
+    row('frontend', 'FRONTEND', { status: 'OPEN', up: 1n }),
+    row('backend', 'BACKEND', { ...state, ...errors, qcur: 2n, active_servers: 1n, backup_servers: 0n }),
+    row('server', 's1', { ...state, qcur: 0n, check_status: 'L4OK', last_chk: 'Layer4 check passed' }),
+  ];
+}
+
 function eventLines(events: readonly TimelineEvent[]): readonly string[] {
   return events.map((event, i) => encodePoint(eventPoint(event, i + 1, 0)) ?? '');
 }
 
 type Told<E = TimelineEvent> = E extends TimelineEvent
-  ? Pick<E, 'kind' | 'phase' | 'severity' | 'subject' | 'details'>
+  ? Pick<E, 'kind' | 'phase' | 'severity' | 'subject' | 'details'> & Partial<Pick<E, 'cluster'>>
   : never;
 
 function madeEvent(time: Instant, told: Told): TimelineEvent {

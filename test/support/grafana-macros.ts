@@ -30,7 +30,7 @@ export function substituted(query: string, viewed: Viewed, least = '1s'): string
     .replaceAll('$__interval', `${seconds}s`)
     .replaceAll('$__from', String(fromMs))
     .replaceAll('$__to', String(toMs))
-    .replace(/\$(cluster|segment|vrid|host)\b/g, (_, name: string) => {
+    .replace(/\$(cluster|segment|vrid|host|node|proxy)\b/g, (_, name: string) => {
       const values = chosen[name];
       return values === undefined ? '.*' : `(${values.map(escaped).join('|')})`;
     });
