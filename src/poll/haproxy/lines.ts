@@ -37,9 +37,13 @@ export class Lines {
     if (from < bytes.length) this.#begin(bytes.subarray(from));
   }
 
-  /** Bytes after the last newline. */
-  get rest(): number {
-    return this.#length;
+  /** What came after the last newline; '' where that is too long, too. */
+  get rest(): string {
+    return Buffer.concat(this.#pieces).toString('utf8');
+  }
+
+  get endsInLine(): boolean {
+    return this.#length > 0;
   }
 
   /** Of a line that is too long already, nothing more is kept. */

@@ -10,7 +10,7 @@ export function parseShowInfo(lines: readonly string[]): ProxyProcess | null {
     if (colon > 0) values.set(line.slice(0, colon), line.slice(colon + 2).trim());
   }
   const number = (name: string) => wholeNumber(values.get(name) ?? '');
-  if (!values.has('Version') && !values.has('Pid') && !values.has('Uptime_sec')) return null;
+  if (!['Name', 'Version', 'Pid', 'Uptime_sec'].some((name) => values.has(name))) return null;
   return {
     release: values.get('Version') ?? null,
     pid: number('Pid'),

@@ -7,7 +7,7 @@
  * guessed. Limits: 20,000 rows, 512 columns, and those of `Lines`.
  */
 import type { ProxyProcess, ProxyReading, ProxyRow, ProxyRowType, ProxyStatus } from '../../reading/proxy.ts';
-import { PollError, printable } from '../failure.ts';
+import { cutOff, PollError, printable } from '../failure.ts';
 import { Lines } from './lines.ts';
 import { wholeNumber } from './number.ts';
 import { parseShowInfo } from './show-info.ts';
@@ -49,12 +49,8 @@ export class StatsDecoder {
   end(): ProxyReading {
     if (this.#open.length > 0) this.#refuseOpen();
     const columns = this.#columns;
-    const begins = this.#preamble[0] ?? '';
-    const nothing = begins === '' && this.#lines.rest === 0;
-    if (columns === null && !(this.#fromSocket && (nothing || this.#process() !== null)))
-      throw this.#noHeader(begins);
-    if (columns === null || this.#lines.rest > 0 || (this.#fromSocket && !this.#endsBlank))
-      throw new PollError('closed', 'the connection was closed before the answer was complete');
+    if (columns === null) throw this.#isCutBeforeRows() ? cutOff() : this.#noHeader(this.#begins);
+    if (this.#lines.endsInLine || (this.#fromSocket && !this.#endsBlank)) throw cutOff();
     if (this.#rows.length === 0 && this.#refusal !== null)
       throw new PollError('answer', `none of ${this.#refused} rows makes sense: ${this.#refusal}`);
     return {
@@ -68,6 +64,16 @@ export class StatsDecoder {
 
   #process(): ProxyProcess | null {
     return this.#fromSocket ? parseShowInfo(this.#preamble) : null;
+  }
+
+  get #begins(): string {
+    return this.#preamble[0] ?? this.#lines.rest;
+  }
+
+  #isCutBeforeRows(): boolean {
+    const begins = this.#begins;
+    if (begins === '') return this.#fromSocket && !this.#lines.endsInLine;
+    return HEADER.startsWith(begins) || begins.startsWith(HEADER) || this.#process() !== null;
   }
 
   #takeLine(given: string | null): void {
