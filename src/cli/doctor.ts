@@ -1,10 +1,12 @@
 /**
  * `vipwatch doctor`: whether vipwatch can do its work here. One line a check, `ok`, `warn` or `FAIL`, and what to
- * do unless it is ok. What is heard it learns from the running daemon. Changes nothing. Exit status 1 on a FAIL.
+ * do unless it is ok. What is heard it learns from the running daemon; what is polled or probed it asks once itself.
+ * Changes nothing. Exit status 1 on a FAIL.
  */
 import type { Configuration } from '../config/read.ts';
 import type { StatusDocument } from '../timeline/status.ts';
 import { configurationOf } from './configuration.ts';
+import { askedChecks } from './doctor-asked.ts';
 import {
   clockSynchronized,
   existingFolder,
@@ -100,6 +102,7 @@ async function* checks(options: DoctorOptions, output: Output): AsyncGenerator<C
         'run chrony or systemd-timesyncd: times can else not be compared with the logs of the nodes',
       );
   yield* journalChecks(places);
+  if (configuration !== null) yield* await askedChecks(configuration, process.getuid?.() === 0);
 }
 
 export function nodeCheck(version: string): Check {

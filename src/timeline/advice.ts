@@ -58,7 +58,7 @@ export function adviceFor(event: TimelineEvent): string | null {
         ? 'What is left in the backend is not checked: add `check` to every server line, else HAProxy sends clients to dead ones.'
         : 'Look at the server itself, then at the path from the proxy to it.';
     case 'proxy-unreachable':
-      return unreachableAdvice(event.details.reason);
+      return unreachableAdvice(event.details.reason, event.details.target);
     case 'proxy-saturated':
       return 'Clients will wait or be refused: look for slow servers first, then raise maxconn (and the file limit with it).';
     case 'proxy-drift':
@@ -94,10 +94,12 @@ function failoverAdvice(cause: string): string | null {
   }
 }
 
-function unreachableAdvice(reason: string): string {
+function unreachableAdvice(reason: string, target: string): string {
   switch (reason) {
     case 'denied':
-      return 'HAProxy wants other credentials: compare `stats auth` with user and password in vipwatch.yaml.';
+      return target.startsWith('unix:')
+        ? 'vipwatch may not open the socket: give it mode 660 and a group (`stats socket`), and put the user of vipwatch into that.'
+        : 'HAProxy wants other credentials: compare `stats auth` with user and password in vipwatch.yaml.';
     case 'answer':
       return 'Something answers there, but no statistics: does the URL name the page of `stats uri`?';
     case 'tls':
