@@ -73,7 +73,12 @@ function* facts(report: Report, clock: Clock): Generator<readonly [string, strin
   for (const { details } of failovers.slice(0, MOVES_MAX))
     yield ['moved', `from ${named(details.from)} to ${named(details.to)}: ${details.cause}`];
   if (failovers.length > MOVES_MAX) yield ['', `and ${failovers.length - MOVES_MAX} more times`];
-  yield ['dark', report.darkMs === null ? 'never, as far as adverts and claims tell' : range(report.darkMs)];
+  const { darkMs, darkMeasured } = report;
+  const measured = darkMeasured ? ' (measured)' : '';
+  yield [
+    'dark',
+    darkMs === null ? 'never, as far as adverts and claims tell' : `${range(darkMs)}${measured}`,
+  ];
   if (report.splitMs > 0) yield ['split', `two held it at once for ${duration(report.splitMs)}`];
   if (report.blindMs > 0) yield ['not seen', `${duration(report.blindMs)} of it: the observer was blind`];
 }

@@ -72,10 +72,11 @@ function extent({ count, lastedMs, open }: ProblemSummary): string {
   return facts.length === 0 ? '' : ` (${facts.join(', ')})`;
 }
 
-function darkness({ darkMs, longestDarkMs }: VirtualRouterSummary): string {
+function darkness({ darkMs, longestDarkMs, darkMeasured }: VirtualRouterSummary): string {
   if (darkMs === null || longestDarkMs === null) return 'never, as far as adverts tell';
   const [total, longest] = [range(darkMs), range(longestDarkMs)];
-  return total === longest ? `${total}, once` : `${total} in all, ${longest} at the longest`;
+  const measured = darkMeasured ? ' (measured)' : '';
+  return `${total === longest ? `${total}, once` : `${total} in all, ${longest} at the longest`}${measured}`;
 }
 
 function range([least, most]: DarkRange): string {

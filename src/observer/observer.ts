@@ -33,7 +33,7 @@ import { Names } from './names.ts';
 import { OwnEvents } from './own-events.ts';
 import { routerState } from './present.ts';
 import { Probing } from './probing/probing.ts';
-import { NOTHING_KNOWN_OF_PROXIES } from './proxy-fitness.ts';
+import { NOTHING_KNOWN_OF_PROXIES, type ProxyFitness } from './proxy-fitness.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { RestoredFacts } from './restoration.ts';
 import { resume } from './resumption.ts';
@@ -55,6 +55,8 @@ export interface ObserverOptions {
   readonly samples?: boolean;
   /** what the journal says of the time before; the first observation is then to be a `run` */
   readonly restored?: RestoredFacts;
+  /** what is known of the proxies on the nodes: nothing, unless somebody says */
+  readonly proxies?: ProxyFitness;
   /** who observes, for events about the observer itself: a host name, or `replay` */
   readonly name?: string;
 }
@@ -106,10 +108,8 @@ export class Observer {
       moved: this.#moved,
     });
     this.#invalid = new InvalidAdverts(({ segment, at }) => this.#services.newSource(segment, at));
-    // here is where what is known of the proxies comes in
-    this.#probing = new Probing(this.#services, NOTHING_KNOWN_OF_PROXIES, (sample) =>
-      this.#samples?.add(sample),
-    );
+    const proxies = options.proxies ?? NOTHING_KNOWN_OF_PROXIES;
+    this.#probing = new Probing(this.#services, proxies, (sample) => this.#samples?.add(sample));
     this.#samples = options.samples === true ? new SampleTaker(this.#services, this.#probing) : null;
   }
 

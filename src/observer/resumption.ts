@@ -56,7 +56,7 @@ export function resume(facts: RestoredFacts, at: Instant, parts: Resumable): voi
     if (capture !== null) book.recall(services.sights.recallSegment(segment, capture), address, mac);
   }
   for (const event of open) resumeCondition(event, bySubject.get(event.subject), at, parts);
-  parts.probing.resume(facts.events, open, since, at);
+  parts.probing.resume(facts, open, at);
 }
 
 function recall(

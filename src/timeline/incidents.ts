@@ -221,7 +221,10 @@ function traitsOf({ id, time, phase, severity, cluster, subject, beginId }: Time
 }
 
 /** The VIPs that a virtual router's event lists, as subjects on its segment, each with the router's. */
-export function* routersByVip(event: Pick<TimelineEvent, 'subject' | 'details'>): Iterable<[string, string]> {
+export function* routersByVip(event: {
+  readonly subject: string;
+  readonly details: { readonly vips?: unknown };
+}): Iterable<[string, string]> {
   const { subject, details } = event;
   const segment = /^vr:(.+)\/ipv[46]\/[^/]+$/.exec(subject)?.[1];
   if (segment === undefined || !Array.isArray(details.vips)) return;

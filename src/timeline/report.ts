@@ -32,6 +32,8 @@ export interface Report {
   readonly failovers: readonly EventOf<'failover'>[];
   /** least and most that clients can have felt of all of it; null where nothing was dark */
   readonly darkMs: DarkRange | null;
+  /** by probes, not by what adverts and claims tell */
+  readonly darkMeasured: boolean;
   readonly splitMs: number;
   /** how much of it the observer could not see */
   readonly blindMs: number;
@@ -51,25 +53,20 @@ export function reportOf(
   const end = incident.ended ?? until;
   const summary = summarize(ordered, end);
   const failovers = ordered.filter((event) => event.kind === 'failover');
-  const darkMs = summary.virtualRouters
-    .map((router) => router.darkMs)
-    .filter((dark) => dark !== null)
-    .reduce<DarkRange | null>(
-      (sum, [a, b]) => (sum === null ? [a, b] : [Math.max(sum[0], a), Math.max(sum[1], b)]),
-      null,
-    );
+  const dark = darknessOf(summary);
   const splitMs = summary.virtualRouters.reduce((ms, router) => Math.max(ms, router.splitMs), 0);
   return {
     incident: incident.id,
     cluster: incident.cluster,
     severity: incident.severity,
-    headline: headlineOf(ordered, summary, darkMs, splitMs),
+    headline: headlineOf(ordered, summary, dark, splitMs),
     began: incident.began,
     ended: incident.ended,
     open: summary.open,
     vips: [...new Set(ordered.flatMap(({ details }) => details.vips ?? []))],
     failovers,
-    darkMs,
+    darkMs: dark.range,
+    darkMeasured: dark.measured,
     splitMs,
     blindMs: ordered.reduce((ms, { details }) => Math.max(ms, details.blindMs ?? 0), 0),
     summary,
@@ -92,6 +89,7 @@ export function reportJson(report: Report): string {
     vips: report.vips,
     failovers: failovers.length,
     darkMs: report.darkMs,
+    darkMeasured: report.darkMeasured,
     splitMs: report.splitMs,
     blindMs: report.blindMs,
     open: open.map((event) => event.id),
@@ -102,19 +100,46 @@ export function reportJson(report: Report): string {
   });
 }
 
+/** How long clients were in the dark: of the virtual router or VIP that was for longest. */
+interface Darkness {
+  readonly range: DarkRange | null;
+  readonly measured: boolean;
+  /** it still is so, as probes say */
+  readonly open: boolean;
+}
+
+function darknessOf({ virtualRouters, darkVips }: TimelineSummary): Darkness {
+  const known = [
+    ...virtualRouters.map(({ darkMs, darkMeasured }) => ({ range: darkMs, measured: darkMeasured })),
+    ...darkVips.map(({ darkMs }) => ({ range: [darkMs, darkMs] as const, measured: true })),
+  ];
+  const range = known.reduce<DarkRange | null>((most, { range: each }) => {
+    if (each === null || most === null) return most ?? each;
+    return [Math.max(most[0], each[0]), Math.max(most[1], each[1])];
+  }, null);
+  const same = (other: DarkRange | null) => other?.[0] === range?.[0] && other?.[1] === range?.[1];
+  return {
+    range,
+    measured: known.some((each) => each.measured && same(each.range)),
+    open: darkVips.some(({ open }) => open),
+  };
+}
+
 /** The worst first; of equal ones the first that happened. */
 const WEIGHT: Readonly<Partial<Record<TimelineEvent['kind'], number>>> = {
   'split-brain': 6,
   flapping: 5,
+  'vip-on-dead-service': 4.5,
   'ip-conflict': 4,
   failover: 3,
   'master-lost': 3,
+  'vip-dark': 1,
 };
 
 function headlineOf(
   ordered: readonly TimelineEvent[],
   summary: TimelineSummary,
-  darkMs: DarkRange | null,
+  dark: Darkness,
   splitMs: number,
 ): string {
   const main = ordered
@@ -126,7 +151,8 @@ function headlineOf(
   if (main === null) return 'What began earlier ended.';
   const failovers = ordered.filter((event) => event.kind === 'failover').length;
   const more = failovers - (main.kind === 'failover' ? 1 : 0);
-  const parts = [sentenceCase(main.summary)];
+  const beginsWithName = [...summary.names.values()].some((name) => main.summary.startsWith(`${name} `));
+  const parts = [beginsWithName ? main.summary : sentenceCase(main.summary)];
   if (main.kind === 'split-brain') {
     const open = summary.open.some((event) => event.kind === 'split-brain');
     const end = ordered.findLast((event) => event.kind === 'split-brain' && event.phase === 'end');
@@ -144,8 +170,11 @@ function headlineOf(
   }
   if (more > 0)
     parts.push(more === 1 ? 'one more failover belongs to it' : `${more} more failovers belong to it`);
-  if (darkMs !== null && main.kind !== 'master-lost')
-    parts.push(`clients were in the dark for ${range(darkMs)}`);
+  const justBegun = dark.open && (dark.range?.[1] ?? 0) < MS;
+  if (dark.range !== null && !justBegun && (dark.measured || main.kind !== 'master-lost')) {
+    const text = `${range(dark.range)}${dark.open ? ' so far' : ''}${dark.measured ? ' (measured)' : ''}`;
+    parts.push(`clients ${dark.open ? 'have been' : 'were'} in the dark for ${text}`);
+  }
   return `${parts.join('; ')}.`;
 }
 

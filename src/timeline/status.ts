@@ -126,6 +126,8 @@ export interface LastDay {
   readonly nobodyMs: number;
   readonly splitMs: number;
   readonly darkMs: DarkRange | null;
+  /** by probes, not by what adverts and claims tell */
+  readonly darkMeasured: boolean;
 }
 
 /** VRIDs count in both families together: whoever looks for a free one wants one that is free in both. */
@@ -258,6 +260,7 @@ function lastDay(
     nobodyMs: Math.round((summary?.nobodyMs ?? 0) * MS) / MS,
     splitMs: summary?.splitMs ?? 0,
     darkMs: summary?.darkMs ?? null,
+    darkMeasured: summary?.darkMeasured ?? false,
   };
 }
 

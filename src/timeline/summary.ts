@@ -3,14 +3,19 @@
  * and the status of the present are the same fold over other events.
  *
  * Shares of time are those of the wire: a holder's time ends with its last advert, and what passes until the
- * next holder's first is nobody's. Dark time is a range, because adverts and claims only bound what clients felt.
+ * next holder's first is nobody's. Dark time is a range, because adverts and claims only bound what clients felt; where
+ * a probe measured it, the measured time counts instead.
  */
 import type { EventOf, FailoverCause, TimelineEvent } from '../events.ts';
-import { type Instant, MS } from '../time.ts';
+import { type Instant, MS, plusUs, SECOND } from '../time.ts';
 import { adviceFor } from './advice.ts';
+import { routersByVip } from './incidents.ts';
+import { type MeasuredDark, measuredDarks, totalMs } from './measured-dark.ts';
 
 export interface TimelineSummary {
   readonly virtualRouters: readonly VirtualRouterSummary[];
+  /** VIPs whose service did not answer, as probes measured it */
+  readonly darkVips: readonly DarkVip[];
   /** what went wrong, worst first */
   readonly problems: readonly ProblemSummary[];
   /** conditions that had begun and not ended, of any subject, oldest first */
@@ -34,6 +39,16 @@ export interface VirtualRouterSummary {
   /** least and most that clients can have felt, all in all; null where nothing was dark */
   readonly darkMs: DarkRange | null;
   readonly longestDarkMs: DarkRange | null;
+  /** all of it by probes, none by what adverts and claims tell */
+  readonly darkMeasured: boolean;
+}
+
+export interface DarkVip {
+  readonly subject: string;
+  /** all in all */
+  readonly darkMs: number;
+  /** it does not answer yet */
+  readonly open: boolean;
 }
 
 export type DarkRange = readonly [least: number, most: number];
@@ -62,6 +77,7 @@ export function summarize(events: readonly TimelineEvent[], until: Instant): Tim
   const open = openConditions(ordered);
   const routers = new Map<string, VirtualRouterFold>();
   const names = new Map<string, string>();
+  const measured = measuredDarks(ordered, until);
 
   for (const event of ordered) {
     collectNames(event, names);
@@ -75,7 +91,12 @@ export function summarize(events: readonly TimelineEvent[], until: Instant): Tim
   }
 
   return {
-    virtualRouters: [...routers.values()].map((r) => r.conclude(until)).filter((r) => r !== null),
+    virtualRouters: [...routers.values()]
+      .map((router) => router.conclude(until, measured))
+      .filter((router) => router !== null),
+    darkVips: [...measured].map(([subject, darks]) => {
+      return { subject, darkMs: totalMs(darks), open: darks.some((dark) => dark.open) };
+    }),
     problems: problemsOf(ordered, open, until),
     open,
     names,
@@ -105,6 +126,16 @@ function collectNames(event: TimelineEvent, names: Map<string, string>): void {
   }
 }
 
+/** A failover so long before a measured blackout belongs to it. */
+const BEFORE_US = 5 * SECOND;
+
+/** A stretch in which clients can have been in the dark. */
+interface Darkness {
+  readonly from: Instant;
+  readonly until: Instant;
+  readonly range: DarkRange;
+}
+
 class VirtualRouterFold {
   readonly #subject: string;
   readonly #cluster: string | null;
@@ -115,7 +146,7 @@ class VirtualRouterFold {
   #heard = false;
   readonly #heldUs = new Map<string, number>();
   readonly #failovers = new Map<FailoverCause, number>();
-  readonly #dark: DarkRange[] = [];
+  readonly #dark: Darkness[] = [];
   #lost: EventOf<'master-lost'> | null = null;
   #lostUntil: Instant | null = null;
   #splitUs = 0;
@@ -135,17 +166,21 @@ class VirtualRouterFold {
         this.#hold(event.details.master, event.time, event.time);
         break;
       case 'failover': {
-        const { cause, to, vips, silenceMs, darkMs } = event.details;
+        const { cause, to, vips, silenceMs, darkMs, claimMs } = event.details;
         this.#vips = vips;
+        // Whoever is preempted serves until then; whoever fell silent or resigned does not.
+        const silentUs = cause === 'silence' || cause === 'graceful' ? (silenceMs ?? 0) * MS : 0;
+        const served = plusUs(event.time, -silentUs);
         this.#failovers.set(cause, (this.#failovers.get(cause) ?? 0) + 1);
         if (darkMs !== null) {
           // The end of a `master-lost` at the same frame told of the same darkness.
           if (this.#lostUntil === event.time) this.#dark.pop();
-          this.#dark.push(darkMs);
+          this.#dark.push({
+            from: served,
+            until: plusUs(event.time, Math.max(0, claimMs ?? 0) * MS),
+            range: darkMs,
+          });
         }
-        // Whoever is preempted serves until then; whoever fell silent or resigned does not.
-        const served =
-          cause === 'silence' || cause === 'graceful' ? event.time - (silenceMs ?? 0) * MS : event.time;
         this.#hold(to, served, event.time);
         this.#lost = null;
         break;
@@ -172,7 +207,7 @@ class VirtualRouterFold {
     if (begin === null) return; // a failover said it already
     this.#lost = null;
     const darkMs = (event.time - begin.time) / MS;
-    this.#dark.push([darkMs, darkMs]);
+    this.#dark.push({ from: begin.time, until: event.time, range: [darkMs, darkMs] });
     this.#lostUntil = event.time;
     if (event.details.reason !== 'forgotten')
       this.#hold(event.details.by ?? begin.details.last, event.time, event.time);
@@ -211,15 +246,19 @@ class VirtualRouterFold {
   }
 
   /** Null where nothing is known of who held it. */
-  conclude(until: Instant): VirtualRouterSummary | null {
+  conclude(
+    until: Instant,
+    measured: ReadonlyMap<string, readonly MeasuredDark[]>,
+  ): VirtualRouterSummary | null {
     if (!this.#heard) return null;
     for (const begin of this.#splits.values()) this.#endSplit(begin, until);
     const last = this.#holder;
     this.#hold(null, until, until);
     if (this.#lost !== null) {
       const darkMs = Math.max(0, until - this.#lost.time) / MS;
-      this.#dark.push([darkMs, darkMs]);
+      this.#dark.push({ from: this.#lost.time, until, range: [darkMs, darkMs] });
     }
+    const { ranges, allMeasured } = this.#darkRanges(measured);
 
     const watchedMs = Math.max(0, until - this.#first) / MS;
     let heldMs = 0;
@@ -241,9 +280,25 @@ class VirtualRouterFold {
       nobodyMs: Math.max(0, watchedMs - (heldMs - splitMs)),
       splitMs,
       failovers: this.#failovers,
-      darkMs: this.#dark.length === 0 ? null : this.#dark.reduce(([a, b], [c, d]) => [a + c, b + d]),
-      longestDarkMs: this.#dark.length === 0 ? null : this.#dark.reduce((a, b) => (b[1] > a[1] ? b : a)),
+      darkMs: ranges.length === 0 ? null : ranges.reduce(([a, b], [c, d]) => [a + c, b + d]),
+      longestDarkMs: ranges.length === 0 ? null : ranges.reduce((a, b) => (b[1] > a[1] ? b : a)),
+      darkMeasured: ranges.length > 0 && allMeasured,
     };
+  }
+
+  /** What was measured, and what adverts tell of the rest. */
+  #darkRanges(measured: ReadonlyMap<string, readonly MeasuredDark[]>): {
+    readonly ranges: readonly DarkRange[];
+    readonly allMeasured: boolean;
+  } {
+    const own = [...routersByVip({ subject: this.#subject, details: { vips: this.#vips } })];
+    const probed = own.flatMap(([vip]) => measured.get(vip) ?? []);
+    const rest = this.#dark.filter(
+      ({ from, until }) =>
+        !probed.some((dark) => from <= dark.until && until >= plusUs(dark.from, -BEFORE_US)),
+    );
+    const exact = probed.map((dark): DarkRange => [totalMs([dark]), totalMs([dark])]);
+    return { ranges: [...rest.map(({ range }) => range), ...exact], allMeasured: rest.length === 0 };
   }
 }
 

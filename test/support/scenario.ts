@@ -52,6 +52,13 @@ export function playScenario(text: string): string {
   return `${out.join('\n').trimEnd()}\n`;
 }
 
+/** All that is told in a scenario, in the order in which it was known. */
+export function scenarioEvents(text: string): readonly TimelineEvent[] {
+  const scenario = new Scenario();
+  for (const block of steps(text)) scenario.play(block.head);
+  return scenario.told;
+}
+
 function steps(text: string): { head: string[] }[] {
   const blocks: { head: string[] }[] = [];
   let head: string[] = [];
@@ -102,6 +109,10 @@ class Scenario {
 
   constructor() {
     for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) this.#node(name, `10.0.0.${i + 1}`);
+  }
+
+  get told(): readonly TimelineEvent[] {
+    return this.#told;
   }
 
   play(lines: readonly string[]): string[] {

@@ -73,6 +73,21 @@ function check(text: string): void {
 }
 
 describe('an incident', () => {
+  it('of a cluster has what happened to its proxies and services just before, and its VIPs', () => {
+    check(`
+      - 0 info server-maint proxy:host-a/web/app1 begin=z cluster=web
+      1 40 info server-maint proxy:host-a/web/app2 begin=a cluster=web
+      1 50 warning server-down proxy:host-a/web/app1 begin=b cluster=web
+      1 52 info priority-change 51 cluster=web vips=10.0.0.100
+      1 55+1 critical vip-dark ip begin=c cluster=web
+      2 55 critical vip-dark vip:eth0/10.0.0.200 begin=d cluster=api
+      1 55+2 critical vip-on-dead-service ip begin=e cluster=web
+      1 58 warning failover 51 cluster=web vips=10.0.0.100
+      = 1 cluster:web 40..58 until 358 critical vip-dark
+      = 2 cluster:api 55..55 until 115 critical vip-dark
+    `);
+  });
+
   it('is opened by a warning, and takes in what led to it', () => {
     check(`
       - 0       info     master-seen      51

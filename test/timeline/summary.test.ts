@@ -183,3 +183,49 @@ it('events are put in order of time; those of one time stay as they were known',
   const events: readonly TimelineEvent[] = [seen(5), failover(3, A, B, 'silence', 1), seen(3)];
   expect(inOrderOfTime(events).map(({ id }) => id)).toEqual(['failover@3', 'master-seen@3', 'master-seen@5']);
 });
+
+describe('dark time that a probe measured', () => {
+  const dark = (from: number, until: number, subject = 'vip:eth0/10.0.0.100') => {
+    const begin = event(
+      'vip-dark',
+      from,
+      { probe: 'http://10.0.0.100/', error: 'refused' },
+      { phase: 'begin', subject, severity: 'critical' },
+    );
+    const end = event(
+      'vip-dark',
+      until,
+      { probe: 'http://10.0.0.100/', error: 'refused', durationMs: (until - from) * 1000 },
+      { phase: 'end', subject, severity: 'critical', beginId: begin.id },
+    );
+    return [begin, end];
+  };
+
+  it('counts instead of what adverts tell of the same failover, and beside what they tell of another', () => {
+    const events = [
+      seen(0),
+      failover(50, A, B, 'silence', 4_000),
+      ...dark(46.2, 50.4),
+      failover(80, B, A, 'silence', 4_000),
+    ];
+    const router = only(summarize(events, s(100)).virtualRouters);
+    expect(router.darkMs?.map(Math.round)).toEqual([7_200, 8_200]);
+    expect(router.darkMeasured).toBe(false);
+    const first = only(summarize(events.slice(0, -1), s(70)).virtualRouters);
+    expect(first).toMatchObject({ darkMs: [4_200, 4_200], darkMeasured: true });
+  });
+
+  it('is another VIP’s affair where it is another VIP’s', () => {
+    const events = [seen(0), failover(50, A, B, 'silence', 4_000), ...dark(46, 51, 'vip:eth0/10.0.0.200')];
+    const { virtualRouters, darkVips } = summarize(events, s(100));
+    expect(only(virtualRouters)).toMatchObject({ darkMs: [3_000, 4_000], darkMeasured: false });
+    expect(darkVips).toEqual([{ subject: 'vip:eth0/10.0.0.200', darkMs: 5_000, open: false }]);
+  });
+
+  it('lasts until now while it is open, and since its own begin where that lies before the stretch', () => {
+    const [begin, end] = dark(90, 95);
+    if (begin === undefined || end === undefined) throw new Error('no events');
+    expect(summarize([begin], s(100)).darkVips).toMatchObject([{ darkMs: 10_000, open: true }]);
+    expect(summarize([end], s(100)).darkVips).toMatchObject([{ darkMs: 5_000, open: false }]);
+  });
+});

@@ -113,13 +113,13 @@ export function accountOf(notification: Notification, context: DeliveryContext):
 }
 
 function factsOf(report: Report, notification: Notification, clock: Clock): readonly Fact[] {
-  const { ended, darkMs, splitMs, blindMs } = report;
+  const { ended, darkMs, darkMeasured, splitMs, blindMs } = report;
   // What led to it is told, but it began with the first that was wrong.
   const began = report.events.find(({ event }) => event.severity !== 'info')?.event.time ?? report.began;
   const until = ended ?? notification.story?.until ?? notification.at;
   const facts: Fact[] = causesOf(report).map((text, i) => ({ label: i === 0 ? 'Cause' : '', text }));
   const dark = darkMs === null ? 'never, as far as adverts and claims tell' : darkText(darkMs, span);
-  facts.push({ label: 'Dark', text: dark });
+  facts.push({ label: 'Dark', text: darkMeasured ? `${dark} (measured)` : dark });
   if (splitMs > 0) facts.push({ label: 'Two at once', text: span(splitMs) });
   const length = span((until - began) / MS);
   facts.push({ label: 'Began', text: `${clock.time(began)}, ${clock.day(began)}` });

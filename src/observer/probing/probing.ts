@@ -9,7 +9,7 @@ import type { ServiceState } from '../../state.ts';
 import type { Instant } from '../../time.ts';
 import type { ConfiguredRouter } from '../configuration.ts';
 import type { ProxyFitness } from '../proxy-fitness.ts';
-import { only } from '../restoration.ts';
+import { only, type RestoredFacts } from '../restoration.ts';
 import type { RouterIdentity, Services } from '../services.ts';
 import { endDetails, resumed, type Timeline } from '../timeline.ts';
 import { ConfiguredVip } from './configured-vip.ts';
@@ -36,6 +36,7 @@ interface Watch {
 export class Probing {
   /** by cluster, then by the virtual router's place in its list */
   readonly #watches: ReadonlyMap<string, readonly Watch[]>;
+  readonly #all: readonly Watch[];
   readonly #timeline: Timeline;
 
   /** `sampled` is given each change of a probe's result. */
@@ -52,13 +53,14 @@ export class Probing {
         cluster.virtualRouters.map((router) => watch({ cluster, router })),
       ]),
     );
+    this.#all = [...this.#watches.values()].flat();
     this.#timeline = services.timeline;
     if (this.#watches.size > 0) services.timeline.listen((event) => this.#told(event));
   }
 
   /** Observing begins. */
   start(at: Instant): void {
-    for (const { deadService } of this.#all()) deadService.start(at);
+    for (const { deadService } of this.#all) deadService.start(at);
   }
 
   heard(probe: ProbeObservation): void {
@@ -70,21 +72,16 @@ export class Probing {
   }
 
   /** What the journal says of the run before: what was open then is open now, unless it is not configured any more. */
-  resume(
-    events: readonly TimelineEvent[],
-    open: readonly TimelineEvent[],
-    until: Instant,
-    at: Instant,
-  ): void {
-    for (const { service } of this.#all()) service?.recall(events, until);
+  resume(facts: RestoredFacts, open: readonly TimelineEvent[], at: Instant): void {
+    for (const { service } of this.#all) service?.recall(facts, Math.min(facts.until, at) as Instant);
     const about = new Set(only('garp-missing', open).map((event) => event.about));
     for (const event of only('vip-dark', open)) {
-      const watch = this.#all().find(({ vip, service }) => service !== null && vip.isAbout(event));
+      const watch = this.#all.find(({ vip, service }) => service !== null && vip.isAbout(event));
       if (watch?.service) watch.service.resume(event, about.has(event.id), at);
       else this.#abandon(event, at);
     }
     for (const event of only('vip-on-dead-service', open)) {
-      const watch = this.#all().find(({ vip, deadService }) => deadService.isAble && vip.isAbout(event));
+      const watch = this.#all.find(({ vip, deadService }) => deadService.isAble && vip.isAbout(event));
       if (watch === undefined) this.#abandon(event, at);
       else watch.deadService.resume(event, at);
     }
@@ -102,7 +99,7 @@ export class Probing {
   /** Whether clients of a VIP are in the dark, as far as it is probed. */
   isDark({ configured, segment }: RouterIdentity, address: string): boolean {
     if (configured === null) return false;
-    return this.#all().some(
+    return this.#all.some(
       ({ vip, service }) =>
         service?.dark != null &&
         vip.configured.router === configured.router &&
@@ -113,7 +110,7 @@ export class Probing {
 
   /** The `vip-dark` that is open for a VIP, by its subject. */
   darkId(subject: string): string | null {
-    for (const { service } of this.#all()) {
+    for (const { service } of this.#all) {
       const begin = service?.dark?.condition.begin;
       if (begin?.subject === subject) return begin.id;
     }
@@ -122,7 +119,7 @@ export class Probing {
 
   #told(event: TimelineEvent): void {
     if (!HEEDED.has(event.kind)) return;
-    for (const { service, deadService } of this.#all()) {
+    for (const { service, deadService } of this.#all) {
       deadService.told(event); // the VIP moved away before the service answered elsewhere
       service?.told(event);
     }
@@ -140,10 +137,6 @@ export class Probing {
   }
 
   #services(): readonly ServiceWatch[] {
-    return this.#all().flatMap(({ service }) => service ?? []);
-  }
-
-  #all(): readonly Watch[] {
-    return [...this.#watches.values()].flat();
+    return this.#all.flatMap(({ service }) => service ?? []);
   }
 }

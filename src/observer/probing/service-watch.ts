@@ -12,6 +12,7 @@ import type { NodeServiceState, ServiceState } from '../../state.ts';
 import { type Instant, MS, msFromUs, SECOND } from '../../time.ts';
 import type { ObservedService } from '../configuration.ts';
 import type { DeadlineOwner } from '../deadlines.ts';
+import type { RestoredFacts } from '../restoration.ts';
 import { type Condition, resumed } from '../timeline.ts';
 import { type ConfiguredVip, unseen } from './configured-vip.ts';
 import { Outcome } from './outcome.ts';
@@ -138,11 +139,19 @@ export class ServiceWatch implements DeadlineOwner {
   }
 
   /** What the journal says of the run before. `until`: its last sign of life. */
-  recall(events: readonly TimelineEvent[], until: Instant): void {
+  recall({ events, samples }: RestoredFacts, until: Instant): void {
     for (const event of events) {
       if (event.kind === 'failover' && this.#vip.isOfRouter(event)) this.#knowFailover(event);
     }
     this.#outcome.lastAt = until;
+    this.#outcome.everSucceeded = samples.some(
+      ({ measurement, tags, fields }) =>
+        measurement === 'probe' &&
+        tags.cluster === this.#vip.cluster &&
+        tags.probe === this.#service.probe &&
+        tags.node === undefined &&
+        fields.up === 1n,
+    );
   }
 
   /** Dark since before the restart. `unannounced`: so was the lack of an announcement, and it belongs to it. */
@@ -169,7 +178,8 @@ export class ServiceWatch implements DeadlineOwner {
     const cutOff = this.#vip.sight?.cutOff ?? false;
     const known = cutOff ? null : this.#outcome.lately(now, this.#latelyUs);
     // fewer failures in a row than a blackout has are none
-    const up = known === true || (known === false && this.#outcome.everSucceeded);
+    const few = (this.#run?.count ?? 0) < this.#service.rise;
+    const up = known === true || (known === false && this.#outcome.everSucceeded && few);
     return {
       cluster,
       subject: routerSubject,
