@@ -192,12 +192,20 @@ describe('vipwatch replay', () => {
   it('says which sections of a configuration are not used yet', () => {
     const config = file(
       'full.yaml',
-      'cluster: web\nvirtualRouters:\n  - {vrid: 51, service: {probe: "tcp://10.0.0.100:80"}}\n',
+      `cluster: web
+nodes:
+  - name: a
+    addresses: [10.0.0.1]
+    haproxy: [{url: "http://10.0.0.1:8888/"}]
+    database: [{url: "mysql://10.0.0.1"}]
+virtualRouters:
+  - {vrid: 51, service: {probe: "tcp://10.0.0.100:80"}}
+`,
     );
     const { status, stderr } = vipwatch(['replay', '--format', 'jsonl', '-c', config, failover]);
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: 'vipwatch: note: full.yaml: service is not used yet\n',
+      stderr: 'vipwatch: note: full.yaml: database is not used yet\n',
     });
   });
 
