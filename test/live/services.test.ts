@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Lab } from '../../src/demo/lab.ts';
 import type { LabNode } from '../../src/demo/node.ts';
 import { MS } from '../../src/time.ts';
-import { describeLive, live, type Stage } from '../support/live.ts';
+import { describeLive, type LiveSpec, live, type Stage } from '../support/live.ts';
 import { type ToldEvent, timeOf } from '../support/live-observer.ts';
 import { haproxyOn, type LiveHaproxy, type LiveServer, nginxOn } from '../support/live-servers.ts';
 import { pair, startPair, VIP, VRID } from '../support/pairs.ts';
@@ -18,7 +18,7 @@ const web = {
 };
 
 /** nginx on both, keepalived on both, lb1 is master, and the probe is answered. */
-async function startWeb({ lab }: Stage) {
+async function startWeb(lab: Lab) {
   const servers = new Map<LabNode, LiveServer>();
   for (const node of lab.nodes) {
     const server = await nginxOn(lab, node.host);
@@ -33,14 +33,11 @@ async function startWeb({ lab }: Stage) {
 }
 
 describeLive('a service behind the VIP', { concurrent: true }, () => {
-  live(
+  behind(
     'only nginx dies on the holder: keepalived is alive, and it should have failed over',
     web,
-    async (stage) => {
-      const { observer } = stage;
-      const { lb1, serverOf, clients } = await startWeb(stage);
-      await afterTheStart(stage);
-
+    startWeb,
+    async ({ observer, lb1, serverOf, clients }) => {
       const killed = await serverOf(lb1).kill();
       const dark = await observer.event({ kind: 'vip-dark', phase: 'begin', subject: vip });
       const dead = await observer.event({ kind: 'vip-on-dead-service', phase: 'begin', subject: vip });
@@ -63,14 +60,11 @@ describeLive('a service behind the VIP', { concurrent: true }, () => {
     },
   );
 
-  live(
+  behind(
     'the whole node dies: one dark time, as clients felt it, and nobody held a dead service',
     web,
-    async (stage) => {
-      const { observer } = stage;
-      const { lb1, lb2, serverOf, clients } = await startWeb(stage);
-      await afterTheStart(stage);
-
+    startWeb,
+    async ({ observer, lb1, lb2, serverOf, clients }) => {
       await Promise.all([lb1.kill(), serverOf(lb1).kill()]);
       await lb1.host.linkDown();
       const failover = await observer.event({ kind: 'failover', subject: vr });
@@ -83,28 +77,26 @@ describeLive('a service behind the VIP', { concurrent: true }, () => {
     },
   );
 
-  live('a maintenance moves the VIP: no dead service, whatever was dark in between', web, async (stage) => {
-    const { observer } = stage;
-    const { lb1, lb2, clients } = await startWeb(stage);
-    await afterTheStart(stage);
+  behind(
+    'a maintenance moves the VIP: no dead service, whatever was dark in between',
+    web,
+    startWeb,
+    async ({ observer, lb1, lb2, clients }) => {
+      const stopped = await lb1.stop();
+      await observer.event({ kind: 'failover', subject: vr, details: { cause: 'graceful' } });
+      await clients.answeredBy(lb2.name, stopped);
+      observer.allow({ kind: 'vip-dark' });
+      await observer.watches(4_000);
+      await observer.nothingElse();
+      expect(observer.events.map(({ kind }) => kind)).not.toContain('vip-on-dead-service');
+    },
+  );
 
-    const stopped = await lb1.stop();
-    await observer.event({ kind: 'failover', subject: vr, details: { cause: 'graceful' } });
-    await clients.answeredBy(lb2.name, stopped);
-    observer.allow({ kind: 'vip-dark' });
-    await observer.watches(4_000);
-    await observer.nothingElse();
-    expect(observer.events.map(({ kind }) => kind)).not.toContain('vip-on-dead-service');
-  });
-
-  live(
+  behind(
     'the new holder is never heard to announce the VIP, and a neighbour goes on with the old one',
     web,
-    async (stage) => {
-      const { lab, observer } = stage;
-      const { lb1, lb2 } = await startWeb(stage);
-      await afterTheStart(stage);
-
+    startWeb,
+    async ({ lab, observer, lb1, lb2 }) => {
       // A switch that drops ARP from lb2, and a host that never looks again.
       await lb2.host.run('nft', [
         'table arp deaf { chain out { type filter hook output priority 0; drop; } }',
@@ -150,7 +142,7 @@ const proxied = {
 };
 
 /** Two HAProxys before the same two servers (nginx on strangers), as the how-tos have it. */
-async function startProxied({ lab }: Stage) {
+async function startProxied(lab: Lab) {
   const servers: LiveServer[] = [];
   const lines: string[] = [];
   for (const name of ['db1', 'db2']) {
@@ -185,48 +177,47 @@ async function startProxied({ lab }: Stage) {
 }
 
 describeLive('HAProxy behind the VIP', { concurrent: true }, () => {
-  live('loses its servers, one after the other, and gets them back', proxied, async (stage) => {
-    const { observer } = stage;
-    const { db1, db2 } = await startProxied(stage);
-    await afterTheStart(stage);
+  behind(
+    'loses its servers, one after the other, and gets them back',
+    proxied,
+    startProxied,
+    async ({ observer, db1, db2 }) => {
+      const killed = await db1.kill();
+      for (const node of ['lb1', 'lb2']) {
+        const down = await observer.event({
+          kind: 'server-down',
+          phase: 'begin',
+          subject: `proxy:${node}/mysql/db1`,
+        });
+        expect(down.details).toMatchObject({ server: 'db1', checkStatus: 'L4CON' });
+        // HAProxy counts whole seconds
+        expect(timeOf(down) - killed).toBeGreaterThan(-1_100 * MS);
+      }
+      await db2.kill();
+      for (const node of ['lb1', 'lb2']) {
+        await observer.event({ kind: 'server-down', phase: 'begin', subject: `proxy:${node}/mysql/db2` });
+        await observer.event({ kind: 'backend-down', phase: 'begin', subject: `proxy:${node}/mysql` });
+      }
+      await db1.start();
+      for (const node of ['lb1', 'lb2']) {
+        await observer.event({ kind: 'server-down', phase: 'end', subject: `proxy:${node}/mysql/db1` });
+        await observer.event({ kind: 'backend-down', phase: 'end', subject: `proxy:${node}/mysql` });
+      }
+      await db2.start();
+      for (const node of ['lb1', 'lb2'])
+        await observer.event({ kind: 'server-down', phase: 'end', subject: `proxy:${node}/mysql/db2` });
+      // HAProxy itself accepts what it cannot pass on: a tcp probe sees that as a service that answers, or not.
+      observer.allow({ kind: 'vip-dark' });
+      observer.allow({ kind: 'vip-on-dead-service' });
+      await observer.nothingElse();
+    },
+  );
 
-    const killed = await db1.kill();
-    for (const node of ['lb1', 'lb2']) {
-      const down = await observer.event({
-        kind: 'server-down',
-        phase: 'begin',
-        subject: `proxy:${node}/mysql/db1`,
-      });
-      expect(down.details).toMatchObject({ server: 'db1', checkStatus: 'L4CON' });
-      // HAProxy counts whole seconds
-      expect(timeOf(down) - killed).toBeGreaterThan(-1_100 * MS);
-    }
-    await db2.kill();
-    for (const node of ['lb1', 'lb2']) {
-      await observer.event({ kind: 'server-down', phase: 'begin', subject: `proxy:${node}/mysql/db2` });
-      await observer.event({ kind: 'backend-down', phase: 'begin', subject: `proxy:${node}/mysql` });
-    }
-    await db1.start();
-    for (const node of ['lb1', 'lb2']) {
-      await observer.event({ kind: 'server-down', phase: 'end', subject: `proxy:${node}/mysql/db1` });
-      await observer.event({ kind: 'backend-down', phase: 'end', subject: `proxy:${node}/mysql` });
-    }
-    await db2.start();
-    for (const node of ['lb1', 'lb2'])
-      await observer.event({ kind: 'server-down', phase: 'end', subject: `proxy:${node}/mysql/db2` });
-    // HAProxy itself accepts what it cannot pass on: a tcp probe sees that as a service that answers, or not.
-    observer.allow({ kind: 'vip-dark' });
-    observer.allow({ kind: 'vip-on-dead-service' });
-    await observer.nothingElse();
-  });
-
-  live(
+  behind(
     'is reloaded with a server down: no outage, and the server is not down a second time',
     proxied,
-    async (stage) => {
-      const { observer } = stage;
-      const { db1, proxy1 } = await startProxied(stage);
-      await afterTheStart(stage);
+    startProxied,
+    async ({ observer, db1, proxy1 }) => {
       await db1.kill();
       for (const node of ['lb1', 'lb2'])
         await observer.event({ kind: 'server-down', phase: 'begin', subject: `proxy:${node}/mysql/db1` });
@@ -239,40 +230,44 @@ describeLive('HAProxy behind the VIP', { concurrent: true }, () => {
     },
   );
 
-  live('is put into maintenance and out again, which is told and alarms nobody', proxied, async (stage) => {
-    const { observer } = stage;
-    const { proxy1, proxy2 } = await startProxied(stage);
-    await afterTheStart(stage);
-    for (const proxy of [proxy1, proxy2]) await proxy.tell('set server mysql/db1 state maint');
-    for (const node of ['lb1', 'lb2']) {
-      const out = await observer.event({
-        kind: 'server-maint',
-        phase: 'begin',
-        subject: `proxy:${node}/mysql/db1`,
-      });
-      expect(out).toMatchObject({ severity: 'info', details: { status: 'MAINT' } });
-    }
-    for (const proxy of [proxy1, proxy2]) await proxy.tell('set server mysql/db1 state ready');
-    for (const node of ['lb1', 'lb2'])
-      await observer.event({ kind: 'server-maint', phase: 'end', subject: `proxy:${node}/mysql/db1` });
-    await observer.nothingElse();
-  });
+  behind(
+    'is put into maintenance and out again, which is told and alarms nobody',
+    proxied,
+    startProxied,
+    async ({ observer, proxy1, proxy2 }) => {
+      for (const proxy of [proxy1, proxy2]) await proxy.tell('set server mysql/db1 state maint');
+      for (const node of ['lb1', 'lb2']) {
+        const out = await observer.event({
+          kind: 'server-maint',
+          phase: 'begin',
+          subject: `proxy:${node}/mysql/db1`,
+        });
+        expect(out).toMatchObject({ severity: 'info', details: { status: 'MAINT' } });
+      }
+      for (const proxy of [proxy1, proxy2]) await proxy.tell('set server mysql/db1 state ready');
+      for (const node of ['lb1', 'lb2'])
+        await observer.event({ kind: 'server-maint', phase: 'end', subject: `proxy:${node}/mysql/db1` });
+      await observer.nothingElse();
+    },
+  );
 
-  live('dies on the holder while keepalived goes on', proxied, async (stage) => {
-    const { observer } = stage;
-    const { lb1, proxy1 } = await startProxied(stage);
-    await afterTheStart(stage);
-    await proxy1.kill();
-    await observer.event({ kind: 'vip-dark', phase: 'begin', subject: vip });
-    const dead = await observer.event({ kind: 'vip-on-dead-service', phase: 'begin', subject: vip });
-    expect(dead.details).toMatchObject({ holder: lb1.address, fitElsewhere: 'lb2' });
-    await observer.event({ kind: 'proxy-unreachable', phase: 'begin', subject: 'proxy:lb1' });
-    await proxy1.start();
-    await observer.event({ kind: 'proxy-unreachable', phase: 'end', subject: 'proxy:lb1' });
-    await observer.event({ kind: 'vip-on-dead-service', phase: 'end', subject: vip });
-    await observer.event({ kind: 'vip-dark', phase: 'end', subject: vip });
-    await observer.nothingElse();
-  });
+  behind(
+    'dies on the holder while keepalived goes on',
+    proxied,
+    startProxied,
+    async ({ observer, lb1, proxy1 }) => {
+      await proxy1.kill();
+      await observer.event({ kind: 'vip-dark', phase: 'begin', subject: vip });
+      const dead = await observer.event({ kind: 'vip-on-dead-service', phase: 'begin', subject: vip });
+      expect(dead.details).toMatchObject({ holder: lb1.address, fitElsewhere: 'lb2' });
+      await observer.event({ kind: 'proxy-unreachable', phase: 'begin', subject: 'proxy:lb1' });
+      await proxy1.start();
+      await observer.event({ kind: 'proxy-unreachable', phase: 'end', subject: 'proxy:lb1' });
+      await observer.event({ kind: 'vip-on-dead-service', phase: 'end', subject: vip });
+      await observer.event({ kind: 'vip-dark', phase: 'end', subject: vip });
+      await observer.nothingElse();
+    },
+  );
 });
 
 const onHolder = {
@@ -323,15 +318,21 @@ describeLive('HAProxy that runs on the holder alone', { concurrent: true }, () =
   });
 });
 
-/** Before keepalived has a master nobody answers on the VIP, and the observer is right to say so. */
-async function afterTheStart({ observer }: Stage): Promise<void> {
-  observer.allow({ kind: 'master-lost', details: { reason: 'never-heard' } });
-  const begun = observer.events.find(({ kind, phase }) => kind === 'vip-dark' && phase === 'begin');
-  if (begun === undefined) await observer.watches(2_000);
-  const dark = observer.events.filter(({ kind, phase }) => kind === 'vip-dark' && phase === 'begin');
-  if (dark.length === 0) return;
-  await observer.event({ kind: 'vip-dark', phase: 'begin', subject: vip });
-  await observer.event({ kind: 'vip-dark', phase: 'end', subject: vip });
+/** A live test on a lab where all is well already when the observer starts. */
+function behind<T>(
+  title: string,
+  spec: LiveSpec,
+  prepare: (lab: Lab) => Promise<T>,
+  body: (stage: Stage & T) => Promise<unknown>,
+): void {
+  let ready: Promise<T> | null = null;
+  const started = (lab: Lab) => {
+    ready = prepare(lab);
+    return ready;
+  };
+  live(title, { ...spec, prepare: async (lab) => void (await started(lab)) }, async (stage) =>
+    body({ ...stage, ...(await (ready ?? raise('not prepared'))) }),
+  );
 }
 
 /** As long as a client felt it that asked every 50 ms, to one interval of the probe. */
