@@ -96,8 +96,15 @@ export function checkProxies(
     const isTls = place.kind === 'http' && place.url.startsWith('https:');
     for (const key of ['caFile', 'insecure'])
       if (has(key) && !isTls) report([...path, key], 'is for https:// only', 'leave it out');
-    if (host !== null && vips.has(host))
-      report([...path, 'url'], 'asks whoever holds the VIP', 'expected an address of this node itself');
+    const asksHolder = host !== null && vips.has(host);
+    // Bound to the VIP by the process that keepalived starts with it: the same place, another process on each node.
+    if (asksHolder && value.runs === 'on-holder') continue;
+    if (asksHolder)
+      report(
+        [...path, 'url'],
+        'asks whoever holds the VIP',
+        'expected an address of this node itself, or runs: on-holder',
+      );
     const taken = owners.get(label);
     if (taken !== undefined)
       report([...path, 'url'], `is ${taken}'s already`, 'each process is asked once, at its own node');

@@ -43,7 +43,6 @@ export class Sight {
   wasAway(since: Instant): void {
     this.#blindFrom = since;
     this.lastFrameAt = since;
-    this.cutOff = true;
   }
 
   regain(at: Instant): void {

@@ -3,7 +3,8 @@
  *
  * The first poll comes at a random point of the first interval, so that targets do not all come together. Intervals are
  * counted from when a poll was due, so they do not drift; those that were missed, as when this process was stalled, are
- * left out and not made up for. Where a target fails again and again, the intervals become longer.
+ * left out and not made up for. After a first failure it is soon asked again; where a target fails again and again, the
+ * intervals become longer.
  *
  * A poll that got no answer while this process itself did not run proves nothing: it failed as `blind`.
  */
@@ -34,6 +35,8 @@ export interface LoopSurroundings {
   random(): number;
 }
 
+/** Whether a first failure was but a moment's is soon asked, where somebody was there to refuse. */
+const SECOND_LOOK_MS = 500;
 /** The first failures in a row change nothing, since a condition needs a few; from this one on, each doubles. */
 const DOUBLING_FAILURE = 3;
 const BACK_OFF_MAX_MS = 30_000;
@@ -145,6 +148,7 @@ export class Loop<T> {
 
   #intervalMs(): number {
     const { everyMs } = this.#polling;
+    if (this.#failures === 1 && !this.#isSilent) return Math.min(everyMs, SECOND_LOOK_MS);
     const doublings = this.#failures - DOUBLING_FAILURE + 1;
     if (doublings <= 0) return everyMs;
     const few = this.#isSilent ? Number.POSITIVE_INFINITY : BACK_OFF_MAX_INTERVALS * everyMs;

@@ -68,8 +68,8 @@ export class Reach {
   }
 
   failed(askedAt: Instant, at: Instant, failure: PollFailure): void {
-    if (failure.reason === 'blind') return;
     this.#error = failure.error;
+    if (failure.reason === 'blind') return;
     if (this.#open !== null) return;
     this.#failures.push({ askedAt, at, failure });
     // sight may be found to be lost only after the failure
