@@ -50,6 +50,7 @@ describeLive('a service behind the VIP', { concurrent: true }, () => {
       await serverOf(lb1).start();
       const over = await observer.event({ kind: 'vip-dark', phase: 'end', subject: vip });
       await observer.event({ kind: 'vip-on-dead-service', phase: 'end', subject: vip });
+      await clients.answeredBy('lb1', timeOf(dark));
       expectDark(over, clients.blackouts.at(-1));
       expect(over.details.answeredBy).toBe('lb1');
       await observer.nothingElse();
@@ -70,6 +71,7 @@ describeLive('a service behind the VIP', { concurrent: true }, () => {
       await observer.event({ kind: 'vip-dark', phase: 'begin', subject: vip });
       const over = await observer.event({ kind: 'vip-dark', phase: 'end', subject: vip });
       expect(over).toMatchObject({ about: failover.id, details: { answeredBy: 'lb2' } });
+      await clients.answeredBy('lb2', timeOf(failover));
       expectDark(over, clients.blackouts.at(-1));
       await observer.nothingElse();
     },
@@ -95,9 +97,10 @@ describeLive('a service behind the VIP', { concurrent: true }, () => {
     web,
     startWeb,
     async ({ lab, observer, lb1, lb2 }) => {
-      // A switch that drops ARP from lb2, and a host that never looks again.
+      // ARP is heard here; then a switch drops lb2's, and a host never looks again.
+      await lb1.announce(VIP);
       await lb2.host.run('nft', [
-        'table arp deaf { chain out { type filter hook output priority 0; drop; } }',
+        'table netdev deaf { chain out { type filter hook egress device eth0 priority 0; ether type arp drop; }; }',
       ]);
       await lab.observer.run('ip', [
         'neigh',
@@ -117,7 +120,7 @@ describeLive('a service behind the VIP', { concurrent: true }, () => {
       await observer.watches(3_000);
 
       await lab.observer.run('ip', ['neigh', 'del', VIP, 'dev', 'eth0']);
-      await lb2.host.run('nft', ['delete table arp deaf']);
+      await lb2.host.run('nft', ['delete table netdev deaf']);
       await lb2.announce(VIP);
       const over = await observer.event({ kind: 'vip-dark', phase: 'end', subject: vip });
       expect(over.details).toMatchObject({ neverAnnounced: true, answeredBy: 'lb2' });

@@ -239,13 +239,13 @@ describe('back-off', () => {
   });
 
   it.each(['refused', 'answer'] as const)(
-    'of one where something answers (%s): four intervals at most',
+    'of one where something answers (%s): asked again soon, then four intervals at most',
     async (reason) => {
       const world = new World();
       world.failing(reason);
       world.loop.start();
       await world.time.pass(23_000);
-      expect(world.intervals).toEqual([1_000, 1_000, 2_000, 4_000, 4_000, 4_000, 4_000]);
+      expect(world.intervals).toEqual([500, 1_000, 2_000, 4_000, 4_000, 4_000, 4_000]);
     },
   );
 
