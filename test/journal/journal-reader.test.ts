@@ -89,11 +89,11 @@ describe('a reader', () => {
   });
 
   it('shows events of later versions as they stand', () => {
-    writer.append([event(1, { kind: 'vip-dark', details: { probe: 'tcp' } }), event(2)], [], at(2));
+    writer.append([event(1, { kind: 'of-a-later-version', details: { probe: 'tcp' } }), event(2)], [], at(2));
     const [later, known] = writer.queries.events({});
     expect(later).toMatchObject({
       ofLaterVersion: true,
-      event: { kind: 'vip-dark', details: { probe: 'tcp' }, severity: 'warning' },
+      event: { kind: 'of-a-later-version', details: { probe: 'tcp' }, severity: 'warning' },
     });
     expect(known?.ofLaterVersion).toBeUndefined();
   });
