@@ -21,7 +21,7 @@ import { influxSettings } from './influx.ts';
 import { ConfigurationError, LocatedYaml } from './located-yaml.ts';
 import { checkMeaning, type Path, type Report } from './meaning.ts';
 import { type ConfigurationFile, fileSchema, LATER_KEYS } from './schema.ts';
-import { observedService, remarkOn, type Served, serviceTargets } from './service.ts';
+import { observedService, remarksOn as remarksOnService, type Served, serviceTargets } from './service.ts';
 import { type Environment, whyUnreadable } from './values.ts';
 
 export interface Configuration {
@@ -165,8 +165,8 @@ function pollsOf(file: ConfigurationFile, folder: string, report: Report): PollS
 function remarksOn(file: ConfigurationFile): readonly { readonly path: Path; readonly text: string }[] {
   return clustersWithPaths(file).flatMap(({ path, cluster }) =>
     cluster.virtualRouters.flatMap(({ service, vips }, v) => {
-      const text = service === undefined ? null : remarkOn(service, vips);
-      return text === null ? [] : [{ path: [...path, 'virtualRouters', v, 'service', 'probe'], text }];
+      const remarks = service === undefined ? [] : remarksOnService(service, vips);
+      return remarks.map((text) => ({ path: [...path, 'virtualRouters', v, 'service', 'probe'], text }));
     }),
   );
 }

@@ -85,11 +85,22 @@ export function checkService(path: Path, service: Readonly<Record<string, unknow
     report([...path, 'query'], 'needs a user', 'without one only the greeting is read');
 }
 
-/** Null: its host is a VIP, or a name, or no VIP is known. */
-export function remarkOn({ probe }: Section, vips: readonly string[]): string | null {
-  const host = askedAt(probe)?.host ?? '';
-  if (isIP(host) === 0 || vips.length === 0 || vips.includes(host)) return null;
-  return `${host} is none of its vips (${vips.join(', ')}): right only if it leads to one of them`;
+/** Where databases listen as a rule: MySQL, and HAProxy in front of it. */
+const DATABASE_PORTS: ReadonlySet<number> = new Set([3306, 3307]);
+
+/** What is allowed, and seldom meant. */
+export function remarksOn({ probe }: Section, vips: readonly string[]): readonly string[] {
+  const asked = askedAt(probe);
+  if (asked === null) return [];
+  const { host, kind, port } = asked;
+  const remarks: string[] = [];
+  if (isIP(host) !== 0 && vips.length > 0 && !vips.includes(host))
+    remarks.push(`${host} is none of its vips (${vips.join(', ')}): right only if it leads to one of them`);
+  if (kind === 'tcp' && DATABASE_PORTS.has(port))
+    remarks.push(
+      `tcp:// to port ${port}: MySQL counts connections that end without a login, and blocks the host in the end, be it HAProxy's; use mysql://`,
+    );
+  return remarks;
 }
 
 /** The virtual router whose service it is. */

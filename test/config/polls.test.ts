@@ -192,9 +192,9 @@ describe('a HAProxy process', () => {
 
 describe('a service', () => {
   it('is asked through the VIP and, less often, at each node', () => {
-    const { polls, observer, remarks } = read(withService('{probe: "tcp://10.0.0.100:3306", every: 200ms}'));
-    const shared = { cluster: 'web', router: 1, timeoutMs: 1_000, port: 3306, how: { kind: 'tcp' } };
-    const label = 'tcp://10.0.0.100:3306';
+    const { polls, observer, remarks } = read(withService('{probe: "tcp://10.0.0.100:9083", every: 200ms}'));
+    const shared = { cluster: 'web', router: 1, timeoutMs: 1_000, port: 9083, how: { kind: 'tcp' } };
+    const label = 'tcp://10.0.0.100:9083';
     expect(polls.probes).toEqual([
       { ...shared, node: null, host: '10.0.0.100', label, everyMs: 200 },
       { ...shared, node: 'hosta', host: '10.0.0.1', label: `${label} at hosta`, everyMs: 2_000 },
@@ -290,6 +290,12 @@ describe('a service', () => {
     expect(observer.clusters[0]?.virtualRouters[1]?.service?.vip).toBe('192.0.2.1');
     expect(read(withService('{probe: "tcp://vip.example.com:80"}')).remarks).toEqual([]);
     expect(read(withService('{probe: "tcp://192.0.2.1:80"}', '')).remarks).toEqual([]);
+  });
+
+  it('of a database by a bare connection is remarked upon: it would block whoever asks', () => {
+    const { remarks } = read(withService('{probe: "tcp://10.0.0.100:3306"}'));
+    expect(remarks).toEqual([expect.stringContaining('use mysql://')]);
+    expect(read(withService('{probe: "mysql://10.0.0.100"}')).remarks).toEqual([]);
   });
 
   it.each([
