@@ -1,6 +1,6 @@
 /**
- * What `vipwatch observe` must reach on a live segment: latency, idle cost, floods, and a journal that survives
- * `kill -9`. As root, in network namespaces of its own; nothing of the machine is touched. False: a target was missed.
+ * What `vipwatch observe` must reach on a live segment: latency, idle cost, floods, dead services and blackouts, and
+ * a journal that survives `kill -9`. As root, in network namespaces of its own; nothing of the machine is touched. False: a target was missed.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,15 +12,18 @@ import { Figures } from '../figures.ts';
 import { killWhileAppending } from '../journal-kill.ts';
 import { crowd } from './crowd.ts';
 import { floods } from './floods.ts';
+import { services } from './services.ts';
 
 const FULL = {
   crowd: { warmUpS: 90, steadyS: 60, outages: 100, splitBrains: 110, actingS: 120 },
   floodS: 10,
+  services: { services: 20, nodes: 8 },
   kills: 100,
 };
 const QUICK = {
   crowd: { warmUpS: 10, steadyS: 10, outages: 15, splitBrains: 20, actingS: 40 },
   floodS: 6,
+  services: { services: 3, nodes: 2 },
   kills: 10,
 };
 const DIST = fileURLToPath(new URL('../../../../../dist', import.meta.url));
@@ -32,6 +35,7 @@ export async function live(isQuick: boolean): Promise<boolean> {
   if (possible.ok) {
     await crowd(size.crowd, figures);
     await floods(size.floodS, figures);
+    await services(size.services, figures);
   } else {
     console.log(`\nThe live figures are SKIPPED: ${possible.why} (${possible.whatToDo})`);
   }
