@@ -105,7 +105,7 @@ const DAY_MS = 86_400_000;
 function clustersOf(file: ConfigurationFile): readonly ObservedCluster[] {
   return clustersWithPaths(file).map(({ cluster }) => ({
     name: cluster.name,
-    nodes: cluster.nodes.map(({ name, addresses }) => ({ name, addresses, proxies: [] })),
+    nodes: cluster.nodes.map(({ name, addresses }) => ({ name, addresses, proxies: [], databases: [] })),
     virtualRouters: cluster.virtualRouters.map(({ vrid, segment, vips, nodes, unicast }) => ({
       vrid,
       segment: segment ?? null,

@@ -230,6 +230,7 @@ export class Observer {
       case 'sink':
         this.#own.sink(observation);
         break;
+      case 'database':
       case 'proxy':
       case 'probe':
       case 'clock':

@@ -318,6 +318,7 @@ class Scenario {
             name: `host-${name}`,
             addresses: [this.#address(name)],
             proxies: [],
+            databases: [],
           })),
           virtualRouters: [
             {
