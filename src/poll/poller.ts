@@ -4,11 +4,12 @@
  */
 import type { Observation } from '../observation.ts';
 import type { Instant } from '../time.ts';
+import { databaseAsker } from './databases/asker.ts';
 import { HttpSource } from './haproxy/http.ts';
 import { SocketSource } from './haproxy/socket.ts';
 import type { ProxySource } from './haproxy/source.ts';
 import { Loop } from './loop.ts';
-import type { PollSettings, ProxyPlace, ProxyTarget } from './settings.ts';
+import type { DatabaseTarget, PollSettings, ProxyPlace, ProxyTarget } from './settings.ts';
 
 export interface Outside {
   /** of the observations */
@@ -28,7 +29,10 @@ export class Poller {
 
   constructor(settings: PollSettings, outside: Outside) {
     // Each kind of target adds its own here.
-    this.#all = [...settings.proxies.map((target) => proxyLoop(target, outside))];
+    this.#all = [
+      ...settings.proxies.map((target) => proxyLoop(target, outside)),
+      ...settings.databases.map((target) => databaseLoop(target, outside)),
+    ];
   }
 
   start(): void {
@@ -68,6 +72,38 @@ function proxyLoop(target: ProxyTarget, outside: Outside): Running {
     stop: async () => {
       await loop.stop();
       source.close();
+    },
+  };
+}
+
+function databaseLoop(target: DatabaseTarget, outside: Outside): Running {
+  const { cluster, node, index, everyMs, timeoutMs } = target;
+  const asker = databaseAsker(target);
+  let askedAt = outside.now();
+  const loop = new Loop({
+    everyMs,
+    timeoutMs,
+    ask: (signal) => {
+      askedAt = outside.now();
+      return asker.ask(signal);
+    },
+    tell: ({ value, failure }) =>
+      outside.tell({
+        kind: 'database',
+        at: outside.now(),
+        askedAt,
+        cluster,
+        node,
+        index,
+        reading: value,
+        failure,
+      }),
+  });
+  return {
+    start: () => loop.start(),
+    stop: async () => {
+      await loop.stop();
+      asker.close();
     },
   };
 }

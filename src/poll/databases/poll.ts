@@ -47,7 +47,7 @@ const NDBINFO_PAUSE_MS = 60_000;
 
 export async function pollDatabase(asked: Asked): Promise<DatabaseReading> {
   const { identity } = asked;
-  const notes: Notes = { denied: [], oddities: new Oddities() };
+  const notes: Notes = { denied: new Set(), oddities: new Oddities() };
   const channels = await readChannels(asked, notes);
   const variables = new Cells(await polledVariables(asked), notes.oddities);
   const executed = oneLine(variables.text('gtid_executed', 'gtid_binlog_state'));
@@ -90,7 +90,7 @@ export async function pollDatabase(asked: Asked): Promise<DatabaseReading> {
     heartbeats,
     galera,
     ndb,
-    denied: notes.denied,
+    denied: [...notes.denied],
     oddities: notes.oddities.list,
   };
 }
@@ -98,7 +98,7 @@ export async function pollDatabase(asked: Asked): Promise<DatabaseReading> {
 const UPTIME = "SHOW GLOBAL STATUS LIKE 'Uptime'";
 
 interface Notes {
-  readonly denied: string[];
+  readonly denied: Set<string>;
   readonly oddities: Oddities;
 }
 
@@ -115,7 +115,7 @@ async function attempt<T>(
   } catch (error) {
     if (!(error instanceof StatementError)) throw error;
     if (isDenied(error.errno)) {
-      notes.denied.push(grantOn === undefined ? `${sql} is denied` : selectDenied(grantOn));
+      notes.denied.add(grantOn === undefined ? `${sql} is denied` : selectDenied(grantOn));
     } else notes.oddities.add(refusal(sql, error));
     return null;
   }
@@ -147,7 +147,7 @@ async function readChannels({ identity, memory, query }: Asked, notes: Notes) {
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;
       if (error.errno === SYNTAX_ERROR && !isLast) continue;
-      if (isDenied(error.errno)) notes.denied.push(channelsDenied(sql, identity));
+      if (isDenied(error.errno)) notes.denied.add(channelsDenied(sql, identity));
       else notes.oddities.add(refusal(sql, error));
       return null;
     }
@@ -168,7 +168,7 @@ async function readHeartbeats({ target: { heartbeat }, memory, query }: Asked, n
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;
       if ((error.errno === SYNTAX_ERROR || error.errno === UNKNOWN_COLUMN) && !isLast) continue;
-      if (isDenied(error.errno)) notes.denied.push(selectDenied(name));
+      if (isDenied(error.errno)) notes.denied.add(selectDenied(name));
       else notes.oddities.add(`heartbeat table ${name}: ${error.message} (${error.errno})`);
       return null;
     }
@@ -199,7 +199,13 @@ async function readNdb(asked: Asked, notes: Notes): Promise<NdbReading | null> {
     (rows) => ndbConfiguredOf(rows, notes.oddities),
     'ndbinfo.*',
   );
-  const nodes = await attempt(briefly, NDB_NODES, notes, (rows) => ndbNodesOf(rows, notes.oddities));
+  const nodes = await attempt(
+    briefly,
+    NDB_NODES,
+    notes,
+    (rows) => ndbNodesOf(rows, notes.oddities),
+    'ndbinfo.*',
+  );
   if (!hung) return { ...counts, nodes, configured };
   memory.ndbinfoFromMs = nowMs + NDBINFO_PAUSE_MS;
   notes.oddities.add(`ndbinfo does not answer; it is left alone for ${NDBINFO_PAUSE_MS / 1_000} s`);
