@@ -30,9 +30,14 @@ function templateFolder(): string {
     ],
     { stdio: 'ignore' },
   );
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   template = folder;
   return folder;
+}
+
+/** When no more servers are to be made. */
+export function removeTemplate(): void {
+  if (template !== null) rmSync(template, { recursive: true, force: true });
+  template = null;
 }
 
 export class RealMariadb {
@@ -150,9 +155,10 @@ export class RealMariadb {
   }
 }
 
-export async function freePort(host: string): Promise<number> {
+/** `port`: that one; throws where it is taken. */
+export async function freePort(host: string, port = 0): Promise<number> {
   const server = createServer();
-  server.listen(0, host);
+  server.listen(port, host);
   await once(server, 'listening');
   const address = server.address();
   server.close();
