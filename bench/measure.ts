@@ -56,9 +56,19 @@ function highWaterKb(pid: number | undefined): number {
 
 const TICKS_PER_SECOND = 100; // USER_HZ, on every Linux that Node runs on
 
-/** cutime and cstime, proc(5): of all children that have been waited for. */
+/** In seconds, user and system, of a process that lives. */
+export function cpuOf(pid: number | undefined): number {
+  return secondsOf(`${pid}`, 11);
+}
+
+/** Of all children that have been waited for. */
 function cpuOfChildren(): number {
-  const stat = readFileSync('/proc/self/stat', 'utf8');
+  return secondsOf('self', 13);
+}
+
+/** proc(5): utime and stime, or cutime and cstime, by the place of the first after the name. */
+function secondsOf(process: string, place: number): number {
+  const stat = readFileSync(`/proc/${process}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND;
+  return (Number(fields[place]) + Number(fields[place + 1])) / TICKS_PER_SECOND;
 }

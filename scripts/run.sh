@@ -37,17 +37,17 @@ set_up_live() {
   sh scripts/setup.sh $yes
 }
 
-# The servers that the timeline is written to. Without them their tests are left out.
+# The servers that the timeline is written to, or that are polled. Without them their tests and figures are left out.
 set_up_servers() {
   # shellcheck disable=SC2046 # a list of words
   sh scripts/setup.sh $yes --packages-only $(need influxd influxdb) "$@" ||
-    printf '%s\n' 'Going on without the servers of the timeline.' >&2
+    printf '%s\n' 'Going on without those servers.' >&2
 }
 
 case $what in
   test)
     set_up_live tcpdump tcpreplay
-    set_up_servers victoria-metrics
+    set_up_servers victoria-metrics haproxy
     exec node_modules/.bin/vitest run "$@"
     ;;
   demo)
@@ -56,7 +56,7 @@ case $what in
     ;;
   bench)
     set_up_live tcpreplay
-    set_up_servers
+    set_up_servers prometheus-haproxy-exporter
     sh scripts/setup.sh $yes tshark tcpdump
     node_modules/.bin/tsc -p tsconfig.bench.json
     exec node bench/.cache/js/bench/run.js "$@"

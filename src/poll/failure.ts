@@ -14,6 +14,12 @@ export class PollError extends Error {
   }
 }
 
+export function cutOff(): PollError {
+  return new PollError('closed', CUT_OFF);
+}
+
+const CUT_OFF = 'the connection was closed before the answer was complete';
+
 export function failureOf(thrown: unknown): PollFailure {
   const { reason, message } = thrown instanceof PollError ? thrown : understood(thrown);
   return { reason, error: printable(message, ERROR_MAX) };
@@ -36,9 +42,9 @@ const BY_CODE: Readonly<Record<string, readonly [Reason, string]>> = {
   EADDRNOTAVAIL: ['unreachable', 'that address cannot be reached from here'],
   ENOTFOUND: ['unreachable', 'the name is not known'],
   EAI_AGAIN: ['unreachable', 'the name could not be looked up'],
-  ECONNRESET: ['closed', 'the connection was closed before the answer was complete'],
-  ECONNABORTED: ['closed', 'the connection was closed before the answer was complete'],
-  EPIPE: ['closed', 'the connection was closed before the answer was complete'],
+  ECONNRESET: ['closed', CUT_OFF],
+  ECONNABORTED: ['closed', CUT_OFF],
+  EPIPE: ['closed', CUT_OFF],
   CERT_HAS_EXPIRED: ['tls', 'its certificate has expired'],
   CERT_NOT_YET_VALID: ['tls', 'its certificate is not valid yet'],
   DEPTH_ZERO_SELF_SIGNED_CERT: ['tls', 'its certificate is signed by itself, and not by a trusted authority'],

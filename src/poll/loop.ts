@@ -47,7 +47,7 @@ const BACK_OFF_JITTER = 0.25;
 const LATE_PART = 0.1;
 
 /** During a poll a timer comes so often; one that comes so much later than that tells of a stall. */
-const TICK_MS = 100;
+const TICK_MS = 200;
 const STALL_MS = 250;
 /** What arrived during a stall may need a few rounds to be read. */
 const IO_ROUNDS = 4;

@@ -4,6 +4,7 @@
  */
 import { createConnection } from 'node:net';
 import type { ProxyReading } from '../../reading/proxy.ts';
+import { cutOff } from '../failure.ts';
 import type { ProxyPlace } from '../settings.ts';
 import type { ProxySource } from './source.ts';
 import { StatsDecoder } from './stats.ts';
@@ -38,7 +39,9 @@ export class SocketSource implements ProxySource {
       socket.once('connect', () => socket.write(COMMANDS));
       socket.on('data', (bytes) => settle(() => decoder.write(bytes)));
       socket.once('end', () => settle(() => resolve(decoder.end())));
-      socket.once('close', () => reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));
+      socket.once('close', () => {
+        if (!socket.readableEnded) reject(cutOff());
+      });
     });
   }
 

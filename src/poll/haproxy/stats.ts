@@ -7,7 +7,7 @@
  * guessed. Limits: 20,000 rows, 512 columns, and those of `Lines`.
  */
 import type { ProxyProcess, ProxyReading, ProxyRow, ProxyRowType, ProxyStatus } from '../../reading/proxy.ts';
-import { PollError, printable } from '../failure.ts';
+import { cutOff, PollError, printable } from '../failure.ts';
 import { Lines } from './lines.ts';
 import { wholeNumber } from './number.ts';
 import { parseShowInfo } from './show-info.ts';
@@ -49,8 +49,8 @@ export class StatsDecoder {
   end(): ProxyReading {
     if (this.#open.length > 0) this.#refuseOpen();
     const columns = this.#columns;
-    if (columns === null) throw this.#isCutBeforeRows() ? cut() : this.#noHeader(this.#begins);
-    if (this.#lines.endsInLine || (this.#fromSocket && !this.#endsBlank)) throw cut();
+    if (columns === null) throw this.#isCutBeforeRows() ? cutOff() : this.#noHeader(this.#begins);
+    if (this.#lines.endsInLine || (this.#fromSocket && !this.#endsBlank)) throw cutOff();
     if (this.#rows.length === 0 && this.#refusal !== null)
       throw new PollError('answer', `none of ${this.#refused} rows makes sense: ${this.#refusal}`);
     return {
@@ -159,10 +159,6 @@ export class StatsDecoder {
     if (typeof row === 'string') this.#refuse(number, row);
     else this.#rows.push(row);
   }
-}
-
-function cut(): PollError {
-  return new PollError('closed', 'the connection was closed before the answer was complete');
 }
 
 /** Where each field stands; -1: this release has no such column. */
