@@ -47,7 +47,7 @@ set_up_servers() {
 case $what in
   test)
     set_up_live tcpdump tcpreplay
-    set_up_servers victoria-metrics haproxy
+    set_up_servers victoria-metrics haproxy $(need mariadbd mariadb-server) galera-4 rsync
     exec node_modules/.bin/vitest run "$@"
     ;;
   demo)
