@@ -76,6 +76,7 @@ export interface GtidReading {
 }
 
 export interface HeartbeatRow {
+  /** who wrote it; 0 in a table of the old form, of one row that does not say whose it is */
   readonly serverId: bigint;
   /** age of the row by the server's own clock when it was read, in seconds; may be a little below 0 */
   readonly ageS: number;

@@ -9,6 +9,7 @@ import { type Identity, identify, sessionSettings } from './identity.ts';
 import { Memory, pollDatabase } from './poll.ts';
 import { Oddities, type Row, StatementError } from './rows.ts';
 import { Session } from './session.ts';
+import { refusedBy } from './session-failure.ts';
 
 export interface DatabaseAsker {
   /** Settles soon after `signal` aborts, which then ends the connection. Throws what `failureOf` understands. */
@@ -45,6 +46,7 @@ class Asker implements DatabaseAsker {
         return await this.#poll(kept, signal);
       } catch (error) {
         this.close();
+        if (error instanceof StatementError) throw refusedBy(error);
         if (signal.aborted || failureOf(error).reason !== 'closed') throw error;
       }
     }
@@ -53,7 +55,7 @@ class Asker implements DatabaseAsker {
       return await this.#poll(this.#known, signal);
     } catch (error) {
       this.close();
-      throw error;
+      throw error instanceof StatementError ? refusedBy(error) : error;
     }
   }
 

@@ -1,5 +1,6 @@
 /** What ended a connection, as a reason that can be judged. */
 import { PollError } from '../failure.ts';
+import type { StatementError } from './rows.ts';
 
 /** Not you, or not from there; 1129: "host is blocked"; 3118: the account is locked. */
 const DENIED = new Set([1044, 1045, 1129, 1130, 1142, 1227, 1251, 1698, 1820, 1862, 3118, 3159, 4151]);
@@ -25,6 +26,11 @@ export function brokenBy(error: unknown): Error {
   if (errno > 0) return new PollError(reasonOf(errno), `${error.message} (${errno})`);
   if (CODE_OF_SYSTEM.test(code)) return error;
   return new PollError('answer', `the answer makes no sense: ${error.message}`);
+}
+
+/** Where even the first questions are refused, there is no reading. */
+export function refusedBy({ errno, message }: StatementError): PollError {
+  return new PollError(reasonOf(errno), `${message} (${errno})`);
 }
 
 const CODE_OF_SYSTEM = /^(E[A-Z]+|CERT_.*|ERR_(TLS|SSL|OSSL)_.*)$/;

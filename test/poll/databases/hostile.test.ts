@@ -73,6 +73,13 @@ describe('why nothing came', () => {
     ],
     ['a shutdown', { welcome: { errno: 1053, message: 'Server shutdown in progress' } }, 'closed', /1053/],
     [
+      'an expired password',
+      { answer: () => ({ errno: 1820, message: 'You must reset your password' }) },
+      'denied',
+      /1820/,
+    ],
+    ['a refusal of everything', { answer: () => ({ errno: 1105, message: 'No' }) }, 'answer', /1105/],
+    [
       'SSH',
       { greeting: { bytes: Buffer.from('SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n') } },
       'answer',
