@@ -2,7 +2,7 @@
  * One poll: which statements are asked in which order, and what becomes of their refusals.
  *
  * Whatever a statement's fate, the reading goes on: what is denied is named with its grant, what makes no sense is an
- * oddity. Order: first what works in any state of a server, last what may hang. At most nine round trips, on a server of
+ * oddity. Order: first what works in any state of a server, last what may hang. At most eight round trips, on a server of
  * the usual kind four or five.
  */
 import type { DatabaseReading, NdbReading } from '../../reading/database.ts';
