@@ -14,7 +14,7 @@ import type {
   Segment,
 } from '../observation.ts';
 import type { Sample } from '../samples.ts';
-import type { RouterState } from '../state.ts';
+import type { DatabaseState, RouterState } from '../state.ts';
 import type { Instant } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import { AddressBook } from './address-book.ts';
@@ -25,6 +25,7 @@ import {
   isForeign,
   type ObserverConfiguration,
 } from './configuration.ts';
+import { Databases } from './databases/databases.ts';
 import { Deadlines } from './deadlines.ts';
 import { Expectations } from './expectations.ts';
 import { InvalidAdverts } from './invalid-adverts.ts';
@@ -82,6 +83,7 @@ export class Observer {
   readonly #routers: Routers;
   readonly #moved: MovedClaims;
   readonly #invalid: InvalidAdverts;
+  readonly #databases: Databases;
   readonly #samples: SampleTaker | null;
   /** equal adverts are one object, so most need no further look */
   readonly #voices = new WeakMap<Advert, Voice>();
@@ -103,7 +105,13 @@ export class Observer {
       moved: this.#moved,
     });
     this.#invalid = new InvalidAdverts(({ segment, at }) => this.#services.newSource(segment, at));
-    this.#samples = options.samples === true ? new SampleTaker(this.#services) : null;
+    const samples = options.samples === true ? new SampleTaker(this.#services) : null;
+    this.#samples = samples;
+    this.#databases = new Databases(
+      this.#services,
+      samples === null ? null : (sample) => samples.add(sample),
+      () => null,
+    );
   }
 
   #makeServices(configuration: ObserverConfiguration): Services {
@@ -171,10 +179,16 @@ export class Observer {
     });
   }
 
+  /** The present, as of the latest observation: every database that is polled. */
+  databases(): readonly DatabaseState[] {
+    return this.#databases.states();
+  }
+
   #start(at: Instant): void {
     this.#started = true;
     this.#timeline.now = at;
     this.#expectations.start(at);
+    this.#databases.start(at);
     if (this.#samples !== null) this.#deadlines.ensure(this.#samples, at);
   }
 
@@ -191,6 +205,7 @@ export class Observer {
       own: this.#own,
       collisions: this.#collisions,
       expectations: this.#expectations,
+      databases: this.#databases,
     });
   }
 
@@ -231,6 +246,8 @@ export class Observer {
         this.#own.sink(observation);
         break;
       case 'database':
+        this.#databases.polled(observation);
+        break;
       case 'proxy':
       case 'probe':
       case 'clock':

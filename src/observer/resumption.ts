@@ -6,6 +6,7 @@ import type { TimelineEvent } from '../events.ts';
 import type { Instant } from '../time.ts';
 import type { AddressBook } from './address-book.ts';
 import type { Collisions } from './collisions.ts';
+import type { Databases } from './databases/databases.ts';
 import type { Expectations } from './expectations.ts';
 import type { OwnEvents } from './own-events.ts';
 import {
@@ -30,6 +31,7 @@ export interface Resumable {
   readonly own: OwnEvents;
   readonly collisions: Collisions;
   readonly expectations: Expectations;
+  readonly databases: Databases;
 }
 
 export function resume(facts: RestoredFacts, at: Instant, parts: Resumable): void {
@@ -53,7 +55,10 @@ export function resume(facts: RestoredFacts, at: Instant, parts: Resumable): voi
     const capture = captureOf(segment, facts.captures);
     if (capture !== null) book.recall(services.sights.recallSegment(segment, capture), address, mac);
   }
-  for (const event of open) resumeCondition(event, bySubject.get(event.subject), at, parts);
+  for (const event of open) {
+    resumeCondition(event, bySubject.get(event.subject), at, parts);
+    parts.databases.resume(event, at);
+  }
 }
 
 function recall(

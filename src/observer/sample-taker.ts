@@ -1,4 +1,4 @@
-/** Samples for graphs: the state of every virtual router and VIP, at each of its events and every 30 s. */
+/** Samples for graphs: the state of every virtual router and VIP, at each of its events and every 30 s; and others'. */
 import type { TimelineEvent } from '../events.ts';
 import type { Sample } from '../samples.ts';
 import { type Instant, msFromUs, SECOND } from '../time.ts';
@@ -25,6 +25,11 @@ export class SampleTaker implements DeadlineOwner {
     const samples = this.#samples;
     this.#samples = [];
     return samples;
+  }
+
+  /** One that somebody else made. */
+  add(sample: Sample): void {
+    this.#samples.push(sample);
   }
 
   changed(events: readonly TimelineEvent[], at: Instant): void {

@@ -51,6 +51,13 @@ export class Sights {
     else this.#lose(sight, Math.min(since ?? at, at) as Instant, reason, dropped, false);
   }
 
+  /** How much of a span some capture did not see: the one that saw least of it. */
+  blindUs(from: number, until: number): number {
+    let blind = 0;
+    for (const sight of this.#sights.values()) blind = Math.max(blind, sight.blindUs(from, until));
+    return blind;
+  }
+
   /** A segment on which something was captured: the one of that name, or any. */
   segmentNamed(name: string | null): Segment | null {
     if (name !== null) return this.#segments.get(name) ?? null;

@@ -42,6 +42,7 @@ const IDS_MAX = 4_096;
 export class Timeline {
   now: Instant = 0 as Instant;
   #events: TimelineEvent[] = [];
+  readonly #listeners: ((event: TimelineEvent) => void)[] = [];
   /** the latest ids, and how often each was given */
   readonly #ids = new Map<string, number>();
   static readonly #none: readonly TimelineEvent[] = [];
@@ -66,7 +67,14 @@ export class Timeline {
 
   publish<K extends EventKind>(draft: Draft<K>): void {
     const { id, time, ...rest } = draft;
-    this.#events.push({ id, time, detectedAt: this.now, ...rest } as unknown as TimelineEvent);
+    const event = { id, time, detectedAt: this.now, ...rest } as unknown as TimelineEvent;
+    this.#events.push(event);
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Somebody concludes more from what is told: hears it at once, so that the conclusion is known then, too. */
+  listen(listener: (event: TimelineEvent) => void): void {
+    this.#listeners.push(listener);
   }
 
   get hasEvents(): boolean {

@@ -20,7 +20,9 @@
  *                                          it told and its last samples; `blind`: no capture sees yet
  *   sink 3 name=journal error=disk-full waiting=2 | sink 9 name=journal     takes no events; takes them again
  *   reconfigured cluster=…                from the next restart on, instead of what was configured
- *   configured cluster=web vrid=51 vips=… nodes=a,b [unicast]   before the first command that takes time
+ *   configured cluster=web vrid=51 vips=… nodes=a,b [unicast]   before the first command that takes time;
+ *                                          `databases=a,b` of these nodes are polled
+ *   database a 3..20 [every=5000] …       what its database answers: see database-words.ts
  *
  * Any `let` setting may also stand on an advert (`mac=`, `src=`, `segment=` too). Addresses and MACs of nodes show
  * as their names in the events.
@@ -34,6 +36,7 @@ import { Observer } from '../../src/observer/observer.ts';
 import type { Sample } from '../../src/samples.ts';
 import { type Instant, instantFromUs, MS, SECOND } from '../../src/time.ts';
 import { type Advert, INVALIDATING, type Problem } from '../../src/wire/packet.ts';
+import { databaseObservation } from './database-words.ts';
 
 /** Plays a scenario and answers it with the events that really followed. */
 export function playScenario(text: string): string {
@@ -216,6 +219,13 @@ class Scenario {
         return [run(Number(first), verb === 'run' ? 'started' : 'stopped')];
       case 'restart':
         return this.#restart(Number(first), settings, plain);
+      case 'database':
+        return times(second, { ...settings, interval: settings.every ?? '5000' }).map((at, i) =>
+          databaseObservation(
+            { at: us(at), poll: i, node: first, cluster: settings.cluster ?? 'web' },
+            words,
+          ),
+        );
       case 'sink':
         return [
           {
@@ -318,7 +328,16 @@ class Scenario {
             name: `host-${name}`,
             addresses: [this.#address(name)],
             proxies: [],
-            databases: [],
+            databases: (settings.databases ?? '').split(',').includes(name)
+              ? [
+                  {
+                    target: `mysql://host-${name}:3306`,
+                    host: this.#address(name),
+                    port: 3306,
+                    everyMs: Number(settings.every ?? 5_000),
+                  },
+                ]
+              : [],
           })),
           virtualRouters: [
             {
