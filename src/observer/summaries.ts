@@ -254,7 +254,7 @@ function blindness(blindMs: number | undefined): string {
 function notJudged(reason: string | undefined): string | null {
   switch (reason) {
     case 'removed':
-      return 'there is no such thing there any more';
+      return 'over: it is no such replica or member any more';
     case 'unconfigured':
       return 'not watched any more';
     case 'forgotten':

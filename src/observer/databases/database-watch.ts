@@ -61,9 +61,10 @@ export class DatabaseWatch {
     this.galera = new GaleraNode(watched.subject, thresholds, voice);
   }
 
-  /** What it said last is not the present. */
+  /** It was asked, and what it said last is not the present. */
   get isInDoubt(): boolean {
-    if (this.askedAt === null || this.reach.isInDoubt) return true;
+    if (this.reach.isInDoubt) return true;
+    if (this.askedAt === null) return false;
     const { now } = this.#services.timeline;
     return now - this.askedAt > RECENT_INTERVALS * this.watched.database.everyMs * MS;
   }

@@ -43,9 +43,10 @@ export class DualWrites {
   judge(servers: readonly DatabaseWatch[], askedAt: Instant, now: Instant): void {
     const writers = this.#writers(servers, askedAt, now);
     if (writers !== null) {
-      this.#lastSeenAt = askedAt;
+      const all = [...writers.values()];
+      this.#lastSeenAt = Math.min(...all.map(({ until }) => until)) as Instant;
       if (this.#open !== null) return;
-      const since = Math.min(...[...writers.values()].map((written) => written.since)) as Instant;
+      const since = Math.max(...all.map((written) => written.since)) as Instant;
       const gtids = Object.fromEntries([...writers].map(([name, written]) => [name, written.gtids]));
       this.#open = this.#voice.begin('dual-writes', `cluster:${this.#cluster.name}`, since, { gtids });
       return;

@@ -22,7 +22,7 @@ interface Said {
 }
 
 interface Quarrel {
-  /** when it was seen first */
+  /** when it was seen first, with an answer of one of them that may be older than the change */
   readonly since: Instant;
   /** both must have been asked again since then */
   countedAt: Instant;
@@ -66,7 +66,7 @@ export class GaleraCluster {
 
   look(name: string, galera: GaleraReading, askedAt: Instant, everyMs: number): void {
     this.#said.set(name, { askedAt, everyMs, galera });
-    this.#members.add(name);
+    if (galera.clusterStatus.toLowerCase() !== 'disconnected') this.#members.add(name);
     this.#judgeSize(name, galera, askedAt);
     this.#judgeSplit(name, askedAt);
   }
@@ -145,12 +145,12 @@ export class GaleraCluster {
       }
       const quarrel = this.#quarrels.get(key);
       if (quarrel === undefined) {
-        this.#quarrels.set(key, { since: askedAt, countedAt: askedAt, rounds: 1 });
+        this.#quarrels.set(key, { since: askedAt, countedAt: askedAt, rounds: 0 });
       } else if (mine.askedAt > quarrel.countedAt && theirs.askedAt > quarrel.countedAt) {
         quarrel.rounds++;
         quarrel.countedAt = askedAt;
       }
-      if (quarrel !== undefined && quarrel.rounds >= this.#thresholds.badPolls) confirmed ??= quarrel;
+      if (quarrel !== undefined && this.#isConfirmed(quarrel, askedAt)) confirmed ??= quarrel;
     }
     if (this.#split === null && confirmed !== null) {
       const components = this.#components(askedAt);
@@ -159,6 +159,12 @@ export class GaleraCluster {
       this.#voice.end(this.#split, askedAt);
       this.#split = null;
     }
+  }
+
+  /** A node that has much left to apply learns late of a change. */
+  #isConfirmed({ since, rounds }: Quarrel, askedAt: Instant): boolean {
+    const { badPolls, beyondForMs } = this.#thresholds;
+    return rounds >= badPolls && askedAt - since >= beyondForMs * MS;
   }
 
   /** Those of the split have all been heard again. */
@@ -184,11 +190,13 @@ export class GaleraCluster {
   }
 }
 
-/** Both primary, and not members of one component. */
+/**
+ * Both primary, and not members of one component. Each component counts its configurations by itself, so that two may have
+ * reached the same number: it tells nothing.
+ */
 function areApart(a: GaleraReading, b: GaleraReading): boolean {
   if (!isPrimary(a) || !isPrimary(b)) return false;
-  if (a.clusterUuid !== b.clusterUuid) return true;
-  return a.configurationId !== b.configurationId && a.size !== b.size;
+  return a.clusterUuid !== b.clusterUuid || a.size !== b.size;
 }
 
 function isRecent({ askedAt, everyMs }: Said, now: Instant): boolean {

@@ -1,9 +1,9 @@
 /** When a server was first seen at each place of its own history: what dates a transaction that a replica lacks. */
 import type { BinlogPosition } from '../../reading/database.ts';
-import type { Instant } from '../../time.ts';
+import { type Instant, SECOND } from '../../time.ts';
 import { compareBinlogs, goesOn, isSame, missing, type Position } from './position.ts';
 
-/** At the bound every second entry goes, so that it still reaches as far back. */
+/** At the bound the entry goes that is missed least: the older, the further apart they may be, so that it reaches far back. */
 const ENTRIES_MAX = 600;
 /** pieces of all its positions */
 const SIZE_MAX = 40_000;
@@ -42,7 +42,7 @@ export class History {
     this.#entries.push({ at, position, binlog });
     this.#size += position?.size ?? 0;
     while (this.#entries.length > ENTRIES_MAX || (this.#size > SIZE_MAX && this.#entries.length > 2))
-      this.#thin();
+      this.#thin(at);
   }
 
   clear(): void {
@@ -85,10 +85,17 @@ export class History {
     return { by, transactions, missingSince: first?.at ?? null, atLeast: first !== undefined && low === 0 };
   }
 
-  #thin(): void {
-    const last = this.#entries.length - 1;
-    this.#entries = this.#entries.filter((_, i) => i === 0 || i === last || i % 2 === 0);
-    this.#size = this.#entries.reduce((sum, { position }) => sum + (position?.size ?? 0), 0);
+  /** Neither the first nor the last. */
+  #thin(now: Instant): void {
+    let least = 1;
+    let smallest = Number.POSITIVE_INFINITY;
+    for (let i = 1; i < this.#entries.length - 1; i++) {
+      const [before, entry, after] = [this.#entries[i - 1], this.#entries[i], this.#entries[i + 1]];
+      if (before === undefined || entry === undefined || after === undefined) continue;
+      const share = (after.at - before.at) / (now - entry.at + SECOND);
+      if (share < smallest) [least, smallest] = [i, share];
+    }
+    for (const { position } of this.#entries.splice(least, 1)) this.#size -= position?.size ?? 0;
   }
 }
 

@@ -32,6 +32,8 @@ export interface Written {
   readonly count: number;
   /** since the first stretch in which it wrote */
   readonly since: Instant;
+  /** until the last one */
+  readonly until: Instant;
   readonly gtids: string;
 }
 
@@ -102,6 +104,7 @@ export class Writes {
     return {
       count,
       since: (wrote ?? first).from,
+      until: (stretches.findLast((stretch) => stretch.count > 0) ?? first).until,
       gtids: wrote === undefined ? '' : shortened(newSince(wrote.before, last.own)),
     };
   }
