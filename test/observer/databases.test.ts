@@ -1,4 +1,6 @@
 /** What is known of databases beside events: samples, the present for `status`, and the memory that dates a lag. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_THRESHOLDS, type ObserverConfiguration } from '../../src/observer/configuration.ts';
 import { History } from '../../src/observer/databases/history.ts';
@@ -8,6 +10,7 @@ import { parseGtidSet } from '../../src/reading/gtid.ts';
 import type { Sample } from '../../src/samples.ts';
 import { instantFromUs, SECOND } from '../../src/time.ts';
 import { databaseObservation } from '../support/database-words.ts';
+import { playScenario } from '../support/scenario.ts';
 
 const at = (s: number) => instantFromUs(s * SECOND);
 
@@ -193,3 +196,25 @@ describe('the memory of where a source was', () => {
     expect(history.gtidGap(upTo(3), at(11))).toMatchObject({ transactions: 0, missingSince: null });
   });
 });
+
+describe('smaller steps of time change nothing', () => {
+  const folder = join(import.meta.dirname, 'scenarios');
+  const stories = readdirSync(folder).filter((name) =>
+    /^(database|replication|errant|galera|ndb|dual|vip-on-read|takeover)/.test(name),
+  );
+  it.each(stories)('in %s', (name) => {
+    const [commands = '', ...more] = readFileSync(join(folder, name), 'utf8').split('----\n');
+    expect(more).toHaveLength(1);
+    const times = [...commands.matchAll(/^(?:database|adverts?) \w (?:[\d.]+\.\.)?([\d.]+)/gm)].map(timeOf);
+    const clocks = Array.from(
+      { length: Math.floor(Math.max(...times) / 0.37) },
+      (_, i) => `clock ${0.37 * i}`,
+    );
+    const played = playScenario(`${commands}${clocks.join('\n')}\n----\n`);
+    expect(played.split('----\n')[1]).toBe(more[0]);
+  });
+});
+
+function timeOf([, time]: RegExpMatchArray): number {
+  return Number(time);
+}
