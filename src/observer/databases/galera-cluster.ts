@@ -182,8 +182,8 @@ export class GaleraCluster {
     const components = new Map<string, string[]>();
     for (const [name, said] of [...this.#said].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (!isRecent(said, askedAt) || !isPrimary(said.galera)) continue;
-      const { clusterUuid, configurationId, size } = said.galera;
-      const key = `${clusterUuid} ${configurationId} ${size}`;
+      const { clusterUuid, size } = said.galera;
+      const key = `${clusterUuid} ${size}`;
       components.set(key, [...(components.get(key) ?? []), name]);
     }
     return [...components.values()];
