@@ -64,6 +64,7 @@ const TLS_CODE =
 function understood(thrown: unknown): { reason: Reason; message: string } {
   const error = innermost(thrown);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (isOwnRoute(error)) return { reason: 'blind', message: `a route of this machine forbids it (${code})` };
   const known = BY_CODE[code];
   if (known !== undefined) return { reason: known[0], message: `${known[1]} (${code})` };
   const text = error instanceof Error ? error.message : String(error);
@@ -71,6 +72,14 @@ function understood(thrown: unknown): { reason: Reason; message: string } {
   if (code.startsWith('HPE_')) return { reason: 'answer', message: `the answer is no HTTP (${code})` };
   // Nothing of the network is known by that name: what is wrong is wrong here.
   return { reason: 'blind', message: code === '' ? text : `${text} (${code})` };
+}
+
+/**
+ * No way to a machine is mostly learnt from the network, some time after a packet was sent. Where the system says it at
+ * once, a route of this machine does; Node.js then says from where the attempt was made.
+ */
+export function isOwnRoute(error: unknown): boolean {
+  return error instanceof Error && /^connect EHOSTUNREACH .* - Local \(/.test(error.message);
 }
 
 /** Where all addresses of a name failed, the first says why. */

@@ -21,6 +21,13 @@ it.each([
   expect(failureOf(coded(code))).toEqual({ reason, error: expect.stringContaining(code) });
 });
 
+it('no way to a machine is our own fault where our own routes say so', () => {
+  const said = 'connect EHOSTUNREACH 10.0.0.100:80';
+  const of = (local: string) => failureOf(coded('EHOSTUNREACH', `${said}${local}`)).reason;
+  expect(of('')).toBe('unreachable');
+  expect(of(' - Local (0.0.0.0:0)')).toBe('blind');
+});
+
 it('where every address of a name failed, the first says why', () => {
   const all = new AggregateError([coded('ECONNREFUSED'), coded('ENETUNREACH')]);
   expect(failureOf(all).reason).toBe('refused');

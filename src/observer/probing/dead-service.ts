@@ -10,7 +10,7 @@ import type { ProxyFitness } from '../proxy-fitness.ts';
 import { type Condition, resumed } from '../timeline.ts';
 import type { VirtualRouter } from '../virtual-router.ts';
 import { type ConfiguredVip, unseen } from './configured-vip.ts';
-import type { ServiceWatch } from './service-watch.ts';
+import type { Dark, ServiceWatch } from './service-watch.ts';
 
 /** So long after a takeover, or a dispute over the VIP, hosts may still send to the wrong node. */
 const SETTLED_AFTER_US = 3 * SECOND;
@@ -40,6 +40,8 @@ export class DeadServiceWatch implements DeadlineOwner {
   readonly #service: ServiceWatch | null;
   readonly #proxies: ProxyFitness;
   #open: Open | null = null;
+  /** the holder's advert that came after the blackout was known; the first that was noticed */
+  #spoke: { readonly dark: Dark; readonly holder: string; readonly at: Instant } | null = null;
   /** the holder whose proxy is dead, and since when that was known */
   #proxyDead: { readonly node: string; readonly knownAt: Instant } | null = null;
   /** a proxy of the cluster answered again then */
@@ -93,7 +95,10 @@ export class DeadServiceWatch implements DeadlineOwner {
       return;
     }
     const { router, subject } = this.#vip;
-    if (router === null || subject === null || !isUndisputed(router, now)) return;
+    if (router === null || subject === null || !isUndisputed(router, now)) {
+      this.#spoke = null;
+      return;
+    }
     const evidence = this.#service === null ? this.#byProxy(router, now) : this.#byProbes(this.#service, now);
     if (evidence === null) return;
     const { holder, since, service, error, fitElsewhere } = evidence;
@@ -116,8 +121,11 @@ export class DeadServiceWatch implements DeadlineOwner {
     const { dark } = service;
     const master = router?.master;
     if (router == null || master == null || dark === null) return null;
-    // after we were blind it must fail once more: it may have come back meanwhile
-    if (master.lastAt <= dark.knownAt || dark.failedAt < router.sight.regainedAt) return null;
+    if (master.lastAt <= dark.knownAt) return null;
+    if (this.#spoke?.dark !== dark || this.#spoke.holder !== master.address)
+      this.#spoke = { dark, holder: master.address, at: master.lastAt };
+    // What was asked before it spoke, or while we were blind, may have been lost on a way that is mended since.
+    if (dark.failedAt < Math.max(this.#spoke.at, router.sight.regainedAt)) return null;
     const darkSince = dark.condition.begin.time;
     const node = this.#vip.nodeOf(master.address);
     const ownProbe = node === null ? null : service.isUp(node, now);
@@ -129,6 +137,8 @@ export class DeadServiceWatch implements DeadlineOwner {
     // a probe that never worked is perhaps a wrong one, unless it works elsewhere
     if (!service.isProven && fitElsewhere === null) return null;
     const proxy = node === null ? null : this.#proxies.deadOn(this.#vip.cluster, node);
+    // where nothing answers us, what is dead may be our own way to all of them
+    if (service.answerAt < darkSince && proxy === null) return null;
     return {
       holder: master.address,
       since: darkSince,

@@ -6,7 +6,7 @@
  * end is to name the failover that it belongs to.
  */
 import type { EventOf, TimelineEvent } from '../../events.ts';
-import type { ProbeObservation } from '../../observation.ts';
+import type { PollFailure, ProbeObservation } from '../../observation.ts';
 import type { Sample } from '../../samples.ts';
 import type { NodeServiceState, ServiceState } from '../../state.ts';
 import { type Instant, MS, msFromUs, SECOND } from '../../time.ts';
@@ -26,6 +26,9 @@ const PENDING_EVERY_US = 100 * MS;
 /** Probes further apart than so many intervals left a stretch unwatched. */
 const GAP_INTERVALS = 3;
 const LATELY_MIN_US = 10 * SECOND;
+
+/** So it is, too, where our own packets do not arrive. */
+const SILENT: ReadonlySet<PollFailure['reason']> = new Set(['timeout', 'unreachable']);
 
 /** Failures in a row that are no blackout yet. */
 interface Run {
@@ -67,6 +70,7 @@ export class ServiceWatch implements DeadlineOwner {
   /** by node */
   readonly #nodes = new Map<string, Outcome>();
   readonly #failovers: { readonly id: string; readonly time: Instant }[] = [];
+  #answerAt: number = Number.NEGATIVE_INFINITY;
   #run: Run | null = null;
   #dark: Dark | null = null;
   /** the holder of which it is told that it did not announce the VIP */
@@ -88,6 +92,11 @@ export class ServiceWatch implements DeadlineOwner {
     return this.#dark?.answer === null ? this.#dark : null;
   }
 
+  /** The start of the latest probe, through the VIP or at a node, to which somebody answered, if only by a refusal. */
+  get answerAt(): number {
+    return this.#answerAt;
+  }
+
   /** A probe of this service has succeeded, so it is a sound one. */
   get isProven(): boolean {
     return this.#outcome.everSucceeded || this.#dark?.condition.begin.details.uncertaintyMs !== undefined;
@@ -107,6 +116,7 @@ export class ServiceWatch implements DeadlineOwner {
     }
     const outcome = node === null ? this.#outcome : this.#outcomeOf(node);
     if (outcome === null) return;
+    if (failure === null || !SILENT.has(failure.reason)) this.#answerAt = Math.max(this.#answerAt, startedAt);
     const before = outcome.lastAt;
     const changed = outcome.take(probe);
     if (changed) this.#sampled(this.#sample(node, outcome, probe.at));

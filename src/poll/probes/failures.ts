@@ -1,5 +1,6 @@
 /** What a failed connection says of the service, and what only of ourselves. */
 import type { PollFailure } from '../../observation.ts';
+import { isOwnRoute } from '../failure.ts';
 
 type Reason = PollFailure['reason'];
 
@@ -37,7 +38,7 @@ const TLS_CODES =
 /** Of an error of a socket, of TLS or of an HTTP parser. Anything unknown is an answer that makes no sense. */
 export function failureOf(error: unknown): PollFailure {
   const code = codeOf(error) ?? '';
-  const reason = REASONS[code] ?? (TLS_CODES.test(code) ? 'tls' : 'answer');
+  const reason = isOwnRoute(error) ? 'blind' : (REASONS[code] ?? (TLS_CODES.test(code) ? 'tls' : 'answer'));
   return failure(reason, error instanceof Error && error.message !== '' ? error.message : code);
 }
 

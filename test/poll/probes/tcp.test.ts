@@ -48,6 +48,14 @@ it.each([
   expect(failureOf(new AggregateError([error])).reason).toBe(reason);
 });
 
+it('no way to a machine is our own fault where our own routes say so', () => {
+  const said = 'connect EHOSTUNREACH 10.0.0.100:80';
+  const of = (local: string) =>
+    failureOf(Object.assign(new Error(`${said}${local}`), { code: 'EHOSTUNREACH' })).reason;
+  expect(of('')).toBe('unreachable');
+  expect(of(' - Local (0.0.0.0:0)')).toBe('blind');
+});
+
 it('says why in one line of 200 characters at most', () => {
   const { error } = failureOf(new Error(`a\r\n\u001b[31mb ${'c'.repeat(300)}`));
   expect(error).toMatch(/^a \[31mb c+…$/);
