@@ -154,9 +154,9 @@ describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica o
     const asker = databaseAsker(targetOf(a));
     const source = await reading(asker);
     asker.close();
-    await a.sql("REVOKE BINLOG MONITOR ON *.* FROM vipwatch@'127.%'");
     expect(source).toMatchObject({ binlog: { file: 'bin.000001' }, denied: [], oddities: [] });
     await until(b, ({ channels }) => isDeepStrictEqual(channels?.[0]?.applied, source.binlog));
+    await a.sql("REVOKE BINLOG MONITOR ON *.* FROM vipwatch@'127.%'");
   });
 
   it('read-only', async () => {

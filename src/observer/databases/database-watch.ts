@@ -2,6 +2,8 @@
 import type { DatabaseObservation } from '../../observation.ts';
 import type { ChannelReading, DatabaseReading } from '../../reading/database.ts';
 import { type Instant, MS } from '../../time.ts';
+import { Reach } from '../polled/reach.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import type { Services } from '../services.ts';
 import { ChannelWatch } from './channel-watch.ts';
 import { ErrantWatch } from './errant.ts';
@@ -9,9 +11,7 @@ import { GaleraNode } from './galera-node.ts';
 import { History } from './history.ts';
 import { lagOf } from './lag.ts';
 import { type Position, positionOf } from './position.ts';
-import { Reach } from './reach.ts';
 import type { Topology } from './topology.ts';
-import type { EndReason, Voice } from './voice.ts';
 import type { WatchedDatabase } from './watched.ts';
 import { Writes } from './writes.ts';
 
@@ -57,7 +57,9 @@ export class DatabaseWatch {
     this.#services = services;
     this.#voice = voice;
     const { thresholds } = services.configuration;
-    this.reach = new Reach(watched, services, voice);
+    const { subject, database } = watched;
+    const asked = { kind: 'database-unreachable', subject, target: database.target } as const;
+    this.reach = new Reach(asked, services, voice);
     this.galera = new GaleraNode(watched.subject, thresholds, voice);
   }
 
@@ -77,7 +79,7 @@ export class DatabaseWatch {
   }
 
   answered(reading: DatabaseReading, { askedAt, at }: DatabaseObservation, topology: Topology): void {
-    this.reach.answered(askedAt);
+    this.reach.answered(askedAt, at);
     const before = this.reading?.uptimeS ?? null;
     const restarted = before !== null && reading.uptimeS !== null && reading.uptimeS < before;
     if (restarted) this.#interrupted();
