@@ -8,6 +8,7 @@ import type { Services } from '../services.ts';
 import { ChannelWatch } from './channel-watch.ts';
 import { ErrantWatch } from './errant.ts';
 import { GaleraNode } from './galera-node.ts';
+import { rowsOfOthers } from './heartbeat.ts';
 import { History } from './history.ts';
 import { lagOf } from './lag.ts';
 import { type Position, positionOf } from './position.ts';
@@ -148,7 +149,7 @@ export class DatabaseWatch {
         askedAt,
         at,
         heartbeatS: known.watch.heartbeats.ageS(
-          reading.heartbeats,
+          rowsOfOthers(reading.heartbeats, () => !this.#mayWrite(source, topology)),
           topology.writersOf(channel, this),
           progress,
           askedAt,
@@ -170,6 +171,14 @@ export class DatabaseWatch {
     if (byGtid !== null) return byGtid;
     const applied = channel?.applied ?? null;
     return applied === null ? null : source.history.binlogGap(applied, until);
+  }
+
+  /** By its own transactions of late; where these are not known, also where whatever it writes comes back to it. */
+  #mayWrite(source: DatabaseWatch | null, topology: Topology): boolean {
+    const { writesNow } = this.writes;
+    if (writesNow !== null || source === null) return writesNow ?? true;
+    const { servers, complete } = topology.upstream(source);
+    return !complete || servers.has(this);
   }
 
   #remove(channel: WatchedChannel, at: Instant, reason: EndReason): void {
