@@ -9,10 +9,10 @@ import type { DatabaseReading } from '../../src/reading/database.ts';
 import { domainsBeyond, domainsMissing, parseDomainGtids } from '../../src/reading/gtid.ts';
 import { failure, reading, targetAt } from '../poll/databases/asking.ts';
 import { Authority } from '../support/certificates.ts';
-import { RealMariadb, removeTemplate } from '../support/mariadb.ts';
+import { type RealMariadb, removeTemplate } from '../support/mariadb.ts';
+import { launchPair, mariadbPair, POLLING_ACCOUNT } from '../support/mariadb-pair.ts';
 import { isInstalled } from '../support/servers.ts';
 
-const PASSWORD = 'swordfish';
 const FROZEN_MS = 500;
 
 describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica of the other', () => {
@@ -22,44 +22,15 @@ describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica o
   let authority: Authority;
 
   beforeAll(async () => {
-    [a, b] = [1, 2].map(
-      (id) =>
-        new RealMariadb(`127.0.0.2${id}`, ({ folder }) => [
-          `--server-id=${id}`,
-          `--gtid-domain-id=${id}`,
-          '--log-bin=bin',
-          '--log-slave-updates',
-          '--slave-net-timeout=2',
-          '--skip-slave-start',
-          `--ssl-ca=${join(folder, 'ca.pem')}`,
-          `--ssl-cert=${join(folder, 'leaf1.pem')}`,
-          `--ssl-key=${join(folder, 'leaf1.key')}`,
-        ]),
-    ) as [RealMariadb, RealMariadb];
+    [a, b] = mariadbPair(({ folder }) => [
+      `--ssl-ca=${join(folder, 'ca.pem')}`,
+      `--ssl-cert=${join(folder, 'leaf1.pem')}`,
+      `--ssl-key=${join(folder, 'leaf1.key')}`,
+    ]);
     authority = new Authority(a.folder);
     authority.issue('DNS:db.test,IP:127.0.0.21');
     new Authority(b.folder).issue('IP:127.0.0.99');
-    await Promise.all([a.launch(), b.launch()]);
-    await Promise.all([a.ready(), b.ready()]);
-    for (const server of [a, b])
-      await server.sql(
-        'SET SESSION sql_log_bin = 0',
-        "CREATE USER repl@'127.%' IDENTIFIED BY 'repl'",
-        "GRANT REPLICATION SLAVE ON *.* TO repl@'127.%'",
-        `CREATE USER vipwatch@'127.%' IDENTIFIED BY '${PASSWORD}'`,
-        `CREATE USER vipwatch@localhost IDENTIFIED BY '${PASSWORD}'`,
-        "GRANT SLAVE MONITOR ON *.* TO vipwatch@'127.%', vipwatch@localhost",
-        'SET SESSION sql_log_bin = 1',
-      );
-    for (const [replica, source] of [
-      [a, b],
-      [b, a],
-    ] as const)
-      await replica.sql(
-        `CHANGE MASTER TO master_host='${source.host}', master_port=${source.port}, master_user='repl',
-         master_password='repl', master_use_gtid=slave_pos, master_connect_retry=1`,
-        'START SLAVE',
-      );
+    await launchPair([a, b]);
     await a.sql(
       'CREATE DATABASE d',
       'CREATE TABLE d.t (id INT PRIMARY KEY)',
@@ -79,7 +50,7 @@ describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica o
   function targetOf(server: RealMariadb, more: Partial<DatabaseTarget> = {}): DatabaseTarget {
     return targetAt(server.port, {
       place: { kind: 'tcp', host: server.host, port: server.port },
-      credentials: { user: 'vipwatch', password: PASSWORD },
+      credentials: POLLING_ACCOUNT,
       ...more,
     });
   }
