@@ -1,6 +1,7 @@
 /** Two real MariaDB servers that replicate from each other by GTID, in whatever state they may be found. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askedChecks } from '../../src/cli/doctor-asked.ts';
 import { parseConfiguration } from '../../src/config/read.ts';
@@ -10,10 +11,10 @@ import type { DatabaseReading } from '../../src/reading/database.ts';
 import { domainsBeyond, domainsMissing, parseDomainGtids } from '../../src/reading/gtid.ts';
 import { failure, reading, targetAt } from '../poll/databases/asking.ts';
 import { Authority } from '../support/certificates.ts';
-import { RealMariadb, removeTemplate } from '../support/mariadb.ts';
+import { type RealMariadb, removeTemplate } from '../support/mariadb.ts';
+import { launchPair, mariadbPair, POLLING_ACCOUNT } from '../support/mariadb-pair.ts';
 import { isInstalled } from '../support/servers.ts';
 
-const PASSWORD = 'swordfish';
 const FROZEN_MS = 500;
 
 describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica of the other', () => {
@@ -23,44 +24,15 @@ describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica o
   let authority: Authority;
 
   beforeAll(async () => {
-    [a, b] = [1, 2].map(
-      (id) =>
-        new RealMariadb(`127.0.0.2${id}`, ({ folder }) => [
-          `--server-id=${id}`,
-          `--gtid-domain-id=${id}`,
-          '--log-bin=bin',
-          '--log-slave-updates',
-          '--slave-net-timeout=2',
-          '--skip-slave-start',
-          `--ssl-ca=${join(folder, 'ca.pem')}`,
-          `--ssl-cert=${join(folder, 'leaf1.pem')}`,
-          `--ssl-key=${join(folder, 'leaf1.key')}`,
-        ]),
-    ) as [RealMariadb, RealMariadb];
+    [a, b] = mariadbPair(({ folder }) => [
+      `--ssl-ca=${join(folder, 'ca.pem')}`,
+      `--ssl-cert=${join(folder, 'leaf1.pem')}`,
+      `--ssl-key=${join(folder, 'leaf1.key')}`,
+    ]);
     authority = new Authority(a.folder);
     authority.issue('DNS:db.test,IP:127.0.0.21');
     new Authority(b.folder).issue('IP:127.0.0.99');
-    await Promise.all([a.launch(), b.launch()]);
-    await Promise.all([a.ready(), b.ready()]);
-    for (const server of [a, b])
-      await server.sql(
-        'SET SESSION sql_log_bin = 0',
-        "CREATE USER repl@'127.%' IDENTIFIED BY 'repl'",
-        "GRANT REPLICATION SLAVE ON *.* TO repl@'127.%'",
-        `CREATE USER vipwatch@'127.%' IDENTIFIED BY '${PASSWORD}'`,
-        `CREATE USER vipwatch@localhost IDENTIFIED BY '${PASSWORD}'`,
-        "GRANT SLAVE MONITOR ON *.* TO vipwatch@'127.%', vipwatch@localhost",
-        'SET SESSION sql_log_bin = 1',
-      );
-    for (const [replica, source] of [
-      [a, b],
-      [b, a],
-    ] as const)
-      await replica.sql(
-        `CHANGE MASTER TO master_host='${source.host}', master_port=${source.port}, master_user='repl',
-         master_password='repl', master_use_gtid=slave_pos, master_connect_retry=1`,
-        'START SLAVE',
-      );
+    await launchPair([a, b]);
     await a.sql(
       'CREATE DATABASE d',
       'CREATE TABLE d.t (id INT PRIMARY KEY)',
@@ -80,7 +52,7 @@ describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica o
   function targetOf(server: RealMariadb, more: Partial<DatabaseTarget> = {}): DatabaseTarget {
     return targetAt(server.port, {
       place: { kind: 'tcp', host: server.host, port: server.port },
-      credentials: { user: 'vipwatch', password: PASSWORD },
+      credentials: POLLING_ACCOUNT,
       ...more,
     });
   }
@@ -147,6 +119,17 @@ describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica o
       },
     ]);
     expect(read.channels?.[0]?.received).toEqual(read.channels?.[0]?.applied);
+    expect(read.binlog).toBeNull();
+  });
+
+  it('where it writes its binary log, as its replica says it, too; by a grant that nobody misses with GTIDs', async () => {
+    await a.sql("GRANT BINLOG MONITOR ON *.* TO vipwatch@'127.%'");
+    const asker = databaseAsker(targetOf(a));
+    const source = await reading(asker);
+    asker.close();
+    expect(source).toMatchObject({ binlog: { file: 'bin.000001' }, denied: [], oddities: [] });
+    await until(b, ({ channels }) => isDeepStrictEqual(channels?.[0]?.applied, source.binlog));
+    await a.sql("REVOKE BINLOG MONITOR ON *.* FROM vipwatch@'127.%'");
   });
 
   it('read-only', async () => {
