@@ -14,6 +14,7 @@ import { parseConfiguration } from '../src/config/read.ts';
 import type { TimelineEvent } from '../src/events.ts';
 import { type Instant, instantFromIso, MS } from '../src/time.ts';
 import { FakeCapture, INTERVAL_MS } from './support/fake-capture.ts';
+import { EMPTY, FakeMysql, resultOf, variablesOf } from './support/fake-mysql.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 /** of the built code: the journal's worker needs a file that Node can run */
@@ -99,9 +100,11 @@ class Told {
     return this.events.map(({ kind, phase }) => `${kind} ${phase}`);
   }
 
-  async first(kind: TimelineEvent['kind']): Promise<TimelineEvent> {
+  async first(kind: TimelineEvent['kind'], phase?: TimelineEvent['phase']): Promise<TimelineEvent> {
     for (;;) {
-      const found = this.events.find((event) => event.kind === kind);
+      const found = this.events.find(
+        (event) => event.kind === kind && (phase === undefined || event.phase === phase),
+      );
       if (found !== undefined) return found;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -238,6 +241,44 @@ it('asks the service behind the VIP, tells what it finds, and asks elsewhere aft
   expect(await service()).toMatchObject([{ probe: `tcp://127.0.0.1:${other}` }]);
   for (const server of servers) server.close();
 });
+
+it('asks databases, tells of one that does not answer, and asks elsewhere after a reload', async () => {
+  const gone = await freePort(createServer());
+  const variables = { version: '10.11.6-MariaDB', server_id: '1', read_only: 'ON' };
+  const server = await FakeMysql.start({
+    version: variables.version,
+    answer: (sql) => {
+      if (sql.startsWith('SHOW GLOBAL VARIABLES')) return variablesOf(variables);
+      if (sql.startsWith('SELECT @@global.')) return resultOf(variables);
+      return sql.includes('Uptime') ? variablesOf({ Uptime: '86400' }) : EMPTY;
+    },
+  });
+  const told = new Told();
+  const running = await started({ configuration: configuration(databaseAt(gone)), onTold: told.onTold });
+  await told.first('database-unreachable');
+  const databases = async () => (await running.status()).databases;
+  expect(await databases()).toMatchObject([{ target: `mysql://127.0.0.1:${gone}`, reachable: false }]);
+  await running.reload(configuration(databaseAt(server.port)));
+  await told.first('database-unreachable', 'end');
+  expect(await databases()).toMatchObject([
+    {
+      target: `mysql://127.0.0.1:${server.port}`,
+      reachable: true,
+      version: variables.version,
+      readOnly: true,
+      channels: [],
+    },
+  ]);
+  await server.stop();
+});
+
+const databaseAt = (port: number) => `
+cluster: orders
+nodes:
+  - name: a
+    addresses: [127.0.0.1]
+    database: [{url: "mysql://127.0.0.1:${port}", user: vipwatch, every: 500ms, timeout: 10s}]
+`;
 
 const serviceAt = (port: number) => `
 cluster: web

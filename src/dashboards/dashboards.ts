@@ -4,11 +4,12 @@
  */
 import type { Dashboard } from './grafana-types.ts';
 import { PROXIES } from './proxies.ts';
+import { REPLICAS } from './replicas.ts';
 import { SEGMENT } from './segment.ts';
 import { SELF } from './self.ts';
 import { TIMELINE } from './timeline.ts';
 
-export const DASHBOARDS: readonly Dashboard[] = [TIMELINE, PROXIES, SEGMENT, SELF];
+export const DASHBOARDS: readonly Dashboard[] = [TIMELINE, PROXIES, REPLICAS, SEGMENT, SELF];
 
 /** As files have it. */
 export function dashboardJson(dashboard: object): string {

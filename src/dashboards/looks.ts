@@ -28,6 +28,63 @@ export const PROXY_STATES: readonly ValueMapping[] = [
   beginning('no check', 'yellow'),
 ];
 
+/** `state_code` of `replication`. */
+export const REPLICATION_STATES: ValueMapping = words({
+  0: ['BROKEN', BAD],
+  1: ['behind, or not known', ODD],
+  2: ['replicates', GOOD],
+});
+
+/** `io_state` and `sql_state` of `replication`. */
+export const THREAD_STATES: ValueMapping = {
+  type: 'value',
+  options: {
+    yes: { text: 'runs', color: GOOD, index: 0 },
+    connecting: { text: 'connects', color: ODD, index: 1 },
+    no: { text: 'STOPPED', color: BAD, index: 2 },
+  },
+};
+
+/** `lag_source` of `replication`, the best first. */
+export const LAG_SOURCES: ValueMapping = {
+  type: 'value',
+  options: {
+    heartbeat: { text: 'heartbeat', color: GOOD, index: 0 },
+    applier: { text: 'applier', color: 'dark-green', index: 1 },
+    gtid: { text: 'gtid', color: PLAIN, index: 2 },
+    position: { text: 'position', color: 'purple', index: 3 },
+    server: { text: 'server', color: 'yellow', index: 4 },
+  },
+};
+
+/** `read_only` of `replication`: neither is good or bad by itself. */
+export const READ_ONLY: ValueMapping = either(['read-only', PLAIN], ['writable', 'purple']);
+
+/** `primary` of `galera`. */
+export const QUORUM: ValueMapping = either(['quorum', GOOD], ['NO QUORUM', BAD]);
+
+/** `state_code` of `galera`, by Galera's own numbers. */
+export const GALERA_STATES: ValueMapping = words({
+  1: ['joining', ODD],
+  2: ['donor or desynced', PLAIN],
+  3: ['joined', ODD],
+  4: ['synced', GOOD],
+});
+
+/** Of what is true or false. */
+function either(
+  [yes, yesColor]: readonly [text: string, color: string],
+  [no, noColor]: readonly [text: string, color: string],
+): ValueMapping {
+  return {
+    type: 'value',
+    options: {
+      true: { text: yes, color: yesColor, index: 0 },
+      false: { text: no, color: noColor, index: 1 },
+    },
+  };
+}
+
 function beginning(words: string, color: string): ValueMapping {
   return { type: 'regex', options: { pattern: `/^(${words}.*)$/`, result: { text: '$1', color } } };
 }

@@ -47,6 +47,12 @@ export const CHOSEN_PROBES = where('"cluster" =~ /^($cluster)$/');
 /** The same through the VIP alone: those have no node. */
 export const CHOSEN_VIP_PROBES = `${CHOSEN_PROBES} AND "node" = ''`;
 
+/** Points of `replication`, `galera` and `ndb`. */
+export const CHOSEN_DATABASES = where('"cluster" =~ /^($cluster)$/', '"node" =~ /^($node)$/');
+
+/** Points of `vip`, where no segment is chosen. */
+export const CHOSEN_CLUSTER_VIPS = where('"cluster" =~ /^($cluster)$/');
+
 /** What the observer says of itself. */
 export const OWN_EVENTS = where('"subject" =~ /^(observer|sink):/');
 

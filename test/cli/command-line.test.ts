@@ -189,26 +189,6 @@ describe('vipwatch replay', () => {
     );
   });
 
-  it('says which sections of a configuration are not used yet', () => {
-    const config = file(
-      'full.yaml',
-      `cluster: web
-nodes:
-  - name: a
-    addresses: [10.0.0.1]
-    haproxy: [{url: "http://10.0.0.1:8888/"}]
-    database: [{url: "mysql://10.0.0.1"}]
-virtualRouters:
-  - {vrid: 51, service: {probe: "tcp://10.0.0.100:80"}}
-`,
-    );
-    const { status, stderr } = vipwatch(['replay', '--format', 'jsonl', '-c', config, failover]);
-    expect({ status, stderr }).toEqual({
-      status: 0,
-      stderr: 'vipwatch: note: full.yaml: database is not used yet\n',
-    });
-  });
-
   it('says how to record where there is nothing to tell', () => {
     const { status, stdout } = vipwatch([
       'replay',

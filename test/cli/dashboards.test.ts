@@ -47,6 +47,7 @@ it('push says what it did, and a second time that there is nothing to do', async
 folder vipwatch: created
 dashboard Failover timeline: created
 dashboard Proxies and services: created
+dashboard Replicas: created
 dashboard Segment health: created
 dashboard vipwatch itself: created
 ${fake.url}/d/vipwatch-timeline
@@ -59,6 +60,7 @@ ${fake.url}/d/vipwatch-timeline
 folder vipwatch: unchanged
 dashboard Failover timeline: unchanged
 dashboard Proxies and services: unchanged
+dashboard Replicas: unchanged
 dashboard Segment health: unchanged
 dashboard vipwatch itself: unchanged
 Nothing to do: all of it is there already.

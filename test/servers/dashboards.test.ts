@@ -7,6 +7,7 @@ import { DASHBOARDS } from '../../src/dashboards/dashboards.ts';
 import type { Dashboard, Panel } from '../../src/dashboards/grafana-types.ts';
 import {
   configuredLines,
+  databaseLines,
   lostLines,
   ownLines,
   polledLines,
@@ -31,11 +32,13 @@ describe.skipIf(INFLUXD_MISSING)('dashboards on a real InfluxDB', () => {
       ...lostLines(toMs),
       ...ownLines(toMs),
       ...polledLines(toMs),
+      ...databaseLines(toMs),
     ]);
     await influxd.write('configured', [
       ...(await configuredLines(toMs)),
       ...ownLines(toMs),
       ...polledLines(toMs),
+      ...databaseLines(toMs),
     ]);
   }, 60_000);
   afterAll(() => influxd?.stop());
@@ -140,6 +143,53 @@ describe.skipIf(INFLUXD_MISSING)('dashboards on a real InfluxDB', () => {
       const others = { ...all, chosen: { proxy: ['ap'] } };
       expect(await rowsOf(panelOf(title), others, 'configured'), title).toEqual([]);
     }
+  });
+
+  it('a replica shows its lag where somebody can tell, who tells it, and what is at risk', async () => {
+    const viewed = { ...all, chosen: { cluster: ['orders'], node: ['db2'] } };
+    const lags = (await rowsOf(panelOf('Lag'), viewed, 'recorded')).map(({ values }) => values[1]);
+    expect(new Set(lags)).toEqual(new Set([0.25, 40]));
+    const risks = (await rowsOf(panelOf('Transactions at risk'), viewed, 'recorded')).map(
+      ({ values }) => values[1],
+    );
+    expect(new Set(risks)).toEqual(new Set([0, 120]));
+    // while it is broken there is no lag, and there are transactions at risk
+    expect(lags.length).toBeLessThan(risks.length);
+    const [now] = await rowsOf(panelOf('Replicas now'), viewed, 'recorded');
+    expect(now?.series.tags).toEqual({ node: 'db2', channel: 'default', engine: 'mariadb' });
+    expect(now?.series.columns.slice(1)).toEqual([
+      'lag',
+      'lag by',
+      'missing',
+      'receiver',
+      'applier',
+      'writes',
+    ]);
+    expect(now?.values.slice(1)).toEqual([0.25, 'heartbeat', 0, 'yes', 'yes', true]);
+    const states = (await rowsOf(panelOf('Replication'), viewed, 'recorded')).map(({ values }) => values[1]);
+    expect(states.filter((state, i) => state !== states[i - 1])).toEqual([2, 0, 1, 2]);
+  });
+
+  it('the holder of the VIP stands above who is read-only', async () => {
+    const viewed = { ...all, chosen: { cluster: ['orders'] } };
+    const rows = await rowsOf(panelOf('Read-only, and who holds the VIP'), viewed, 'recorded');
+    const last = new Map(rows.map(({ name, values }) => [name, values[1]]));
+    expect([...last]).toEqual([
+      ['10.9.0.100', 'db1'],
+      ['db2', true],
+    ]);
+  });
+
+  it('a Galera node that is cut off loses its quorum, and the others a member', async () => {
+    const viewed = { ...all, chosen: { cluster: ['orders'], node: ['pxc3', 'pxc1'] } };
+    const valuesOf = async (title: string, name: string) => {
+      const rows = await rowsOf(panelOf(title), viewed, 'recorded');
+      const values = rows.flatMap((row) => (row.name === name ? [row.values[1]] : []));
+      return values.filter((value, i) => value !== values[i - 1]);
+    };
+    expect(await valuesOf('Galera', 'pxc3: quorum')).toEqual([true, false, true]);
+    expect(await valuesOf('Galera', 'pxc1: quorum')).toEqual([true]);
+    expect(await valuesOf('Members of the Galera component', 'pxc1')).toEqual([3, 2, 3]);
   });
 
   it('a split-brain shows as one, from begin to end', async () => {

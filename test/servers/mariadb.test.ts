@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { askedChecks } from '../../src/cli/doctor-asked.ts';
+import { parseConfiguration } from '../../src/config/read.ts';
 import { type DatabaseAsker, databaseAsker } from '../../src/poll/databases/asker.ts';
 import type { DatabaseTarget } from '../../src/poll/settings.ts';
 import type { DatabaseReading } from '../../src/reading/database.ts';
@@ -262,6 +264,34 @@ describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica o
     await a.sql("GRANT SLAVE MONITOR ON *.* TO vipwatch@'127.%'");
   });
 
+  it('what the doctor prints for an account without rights is all that it needs', async () => {
+    await a.sql('SET SESSION sql_log_bin = 0', "CREATE USER poor@'127.%' IDENTIFIED BY 'poor'");
+    const { polls, observer } = parseConfiguration(
+      `cluster: orders
+nodes:
+  - name: a
+    addresses: [${a.host}]
+    database: [{url: "mysql://poor:poor@${a.host}:${a.port}", heartbeat: d.heartbeat, timeout: 10s}]
+`,
+      'vipwatch.yaml',
+      {},
+    );
+    const ask = async () => (await askedChecks({ polls, observer }, false))[0];
+    const before = await ask();
+    expect(before).toMatchObject({
+      state: 'warn',
+      statements: [
+        "GRANT SLAVE MONITOR ON *.* TO 'poor'@'127.%';",
+        "GRANT SELECT ON `d`.`heartbeat` TO 'poor'@'127.%';",
+      ],
+    });
+    await a.sql('SET SESSION sql_log_bin = 0', ...(before?.statements ?? []));
+    // the table is another test's, and what is in it, too
+    expect((await ask())?.statements ?? []).toEqual([]);
+    expect((await ask())?.what).toMatch(/ answers: MariaDB [\d.]+, replicates from 127\.0\.0\.22/);
+    await a.sql('SET SESSION sql_log_bin = 0', "DROP USER poor@'127.%'", 'SET SESSION sql_log_bin = 1');
+  });
+
   it('a wrong password', async () => {
     const asker = databaseAsker(targetOf(a, { credentials: { user: 'vipwatch', password: 'sesame' } }));
     const { reason, error } = await failure(asker);
@@ -300,7 +330,7 @@ describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica o
 
   it('frozen: no answer, and the replica notices by itself; thawed, all is well', async () => {
     await healthy(a);
-    a.freeze();
+    await a.freeze();
     expect(await failure(askerOf(a), FROZEN_MS)).toMatchObject({ reason: 'timeout' });
     expect(await failure(askerOf(a), FROZEN_MS)).toMatchObject({ reason: 'timeout' });
     await until(b, ({ channels }) => channels?.[0]?.io.state === 'connecting');

@@ -171,6 +171,120 @@ export function polledLines(endMs: number): readonly string[] {
   ];
 }
 
+/**
+ * The databases of the cluster `orders` in their last 8 minutes: db2 replicates from db1, stops for 100 s, is behind after
+ * that and takes over meanwhile; three Galera nodes, of which one is cut off; a SQL node of NDB.
+ */
+export function databaseLines(endMs: number): readonly string[] {
+  const end = instantFromUs(endMs * MS);
+  const ago = (seconds: number) => plusUs(end, -seconds * SECOND);
+  const samples: Sample[] = [];
+  for (let seconds = 480; seconds > 0; seconds -= 30) {
+    const state = seconds > 300 ? 'ok' : seconds > 200 ? 'broken' : seconds > 100 ? 'behind' : 'ok';
+    samples.push(...databaseRows(ago(seconds), state));
+  }
+  const replica = { cluster: 'orders', subject: 'replica:db2/default' } as const;
+  const router = { cluster: 'orders', subject: 'vr:orders/ipv4/53', severity: 'critical' } as const;
+  const broken = { thread: 'sql', errno: 1062, error: 'Duplicate entry' } as const;
+  const late = { to: '10.9.0.2', lagS: 40, lagSource: 'heartbeat', transactions: 120 };
+  const events: readonly (readonly [secondsAgo: number, told: Told])[] = [
+    [300, { ...replica, kind: 'replication-broken', phase: 'begin', severity: 'critical', details: broken }],
+    [
+      200,
+      {
+        ...replica,
+        kind: 'replication-broken',
+        phase: 'end',
+        severity: 'critical',
+        details: { ...broken, durationMs: 100_000 },
+      },
+    ],
+    [
+      180,
+      {
+        ...router,
+        kind: 'takeover-fitness',
+        phase: 'instant',
+        severity: 'info',
+        details: { ...late, readOnly: true, proxyUp: null },
+      },
+    ],
+    [180, { ...router, kind: 'failover-to-lagging-replica', phase: 'instant', details: late }],
+    [
+      175,
+      {
+        ...router,
+        kind: 'vip-on-read-only',
+        phase: 'begin',
+        subject: 'vip:orders/10.9.0.100',
+        details: { holder: '10.9.0.2', target: 'mysql://10.9.0.2:3306' },
+      },
+    ],
+    [
+      170,
+      {
+        ...router,
+        kind: 'dual-writes',
+        phase: 'begin',
+        subject: 'cluster:orders',
+        details: { gtids: { db1: 'a:1-9', db2: 'b:1-9' } },
+      },
+    ],
+  ];
+  return [
+    ...eventLines(events.map(([seconds, told]) => madeEvent(ago(seconds), told))),
+    ...samples.map((each) => encodePoint(samplePoint(each)) ?? ''),
+  ];
+}
+
+function databaseRows(time: Instant, state: 'ok' | 'broken' | 'behind'): readonly Sample[] {
+  const cluster = 'orders';
+  const isBroken = state === 'broken';
+  const lag = isBroken ? {} : { lag_s: state === 'ok' ? 0.25 : 40, lag_source: 'heartbeat' };
+  const replication: Sample = {
+    measurement: 'replication',
+    time,
+    tags: { cluster, node: 'db2', channel: 'default', engine: 'mariadb' },
+    fields: {
+      ...lag,
+      io_state: 'yes',
+      sql_state: isBroken ? 'no' : 'yes',
+      state_code: isBroken ? 0n : state === 'behind' ? 1n : 2n,
+      gtid_gap: state === 'ok' ? 0n : 120n,
+      read_only: true,
+    },
+  };
+  const vip: Sample = {
+    measurement: 'vip',
+    time,
+    tags: { cluster, segment: 'orders', address: '10.9.0.100' },
+    fields: { holder: 'db1', state_code: 1n },
+  };
+  const galera = ['pxc1', 'pxc2', 'pxc3'].map((node): Sample => {
+    const isCutOff = isBroken && node === 'pxc3';
+    return {
+      measurement: 'galera',
+      time,
+      tags: { cluster, node },
+      fields: {
+        state: isCutOff ? 'Initialized' : 'Synced',
+        state_code: isCutOff ? 0n : 4n,
+        primary: !isCutOff,
+        size: isCutOff ? 1n : isBroken ? 2n : 3n,
+        flow_paused: 0.02,
+        recv_queue_avg: 0.5,
+      },
+    };
+  });
+  const ndb: Sample = {
+    measurement: 'ndb',
+    time,
+    tags: { cluster, node: 'sql1' },
+    fields: { ready: isBroken ? 1n : 2n, total: 2n },
+  };
+  return [replication, vip, ...galera, ndb];
+}
+
 /** Named as Telegraf's haproxy input names them; `count` is that of all counters. */
 function proxyRows(time: Instant, node: string, count: bigint, isDown: boolean): readonly Sample[] {
   const row = (type: string, sv: string, fields: Sample['fields']): Sample => ({

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -141,8 +141,15 @@ export class RealMariadb {
   }
 
   /** Its kernel still takes connections, but nothing answers. */
-  freeze(): void {
+  /** Resolves when none of its threads runs any more: the signal alone is sent, and a question just after it may be answered. */
+  async freeze(): Promise<void> {
+    const pid = this.#process?.pid;
     this.#process?.kill('SIGSTOP');
+    const tasks = `/proc/${pid}/task`;
+    const isStopped = (task: string) =>
+      /^State:\s+T/m.test(readFileSync(join(tasks, task, 'status'), 'utf8'));
+    while (pid !== undefined && !readdirSync(tasks).every(isStopped))
+      await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
   thaw(): void {
