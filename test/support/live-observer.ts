@@ -21,7 +21,11 @@ export interface Watching {
     readonly vrid: number;
     readonly vips: readonly string[];
     readonly unicast?: boolean;
+    /** as in the configuration: `{probe: …, every: …}` */
+    readonly service?: Readonly<Record<string, unknown>>;
   }[];
+  /** more keys of a node, as in the configuration: `{haproxy: [{url: …}]}` */
+  readonly polls?: (node: LabNode) => Readonly<Record<string, unknown>>;
   /** `eth0` */
   readonly interface?: string;
   /** more lines of its configuration */
@@ -276,18 +280,23 @@ export function addressesOf(node: LabNode): readonly string[] {
 
 const SOCKET = join('run', 'control.sock');
 
-function writeConfiguration(lab: Lab, { routers, configuration = [] }: Watching): string {
+function writeConfiguration(lab: Lab, { routers, polls, configuration = [] }: Watching): string {
   const list = (values: readonly string[]) => `[${values.map((value) => JSON.stringify(value)).join(', ')}]`;
   const names = list(lab.nodes.map(({ name }) => name));
   const file = join(lab.folder, 'vipwatch.yaml');
   const lines = [
     'cluster: lab',
     'nodes:',
-    ...lab.nodes.map((node) => `  - {name: ${node.name}, addresses: ${list(addressesOf(node))}}`),
+    // JSON is YAML
+    ...lab.nodes.map(
+      (node) => `  - ${JSON.stringify({ name: node.name, addresses: addressesOf(node), ...polls?.(node) })}`,
+    ),
     'virtualRouters:',
     ...routers.map(
-      ({ vrid, vips, unicast }) =>
-        `  - {vrid: ${vrid}, vips: ${list(vips)}, nodes: ${names}, unicast: ${unicast === true}}`,
+      ({ vrid, vips, unicast, service }) =>
+        `  - {vrid: ${vrid}, vips: ${list(vips)}, nodes: ${names}, unicast: ${unicast === true}${
+          service === undefined ? '' : `, service: ${JSON.stringify(service)}`
+        }}`,
     ),
     `journal: {path: ${join(lab.writableFolder('state'), 'journal.db')}}`,
     `control: {path: ${join(lab.folder, SOCKET)}}`,
