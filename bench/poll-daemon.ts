@@ -41,6 +41,7 @@ const finished = new Promise<void>((resolve) => {
 const poller = new Poller(
   {
     probes: [],
+    databases: [],
     proxies: task.urls.map((url, index) => ({
       cluster: 'bench',
       label: url,

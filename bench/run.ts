@@ -1,15 +1,16 @@
 /**
- * `npm run bench [-- replay|live|alerts|influx|poll] [--quick] [--runs N]`: what the issues ask for in figures, each beside its target.
+ * `npm run bench [-- replay|live|alerts|influx|poll|databases] [--quick] [--runs N]`: what the issues ask for in figures, each beside its target.
  * All parts unless one is named. Exit status 1: a target was missed.
  */
 import { parseArgs } from 'node:util';
 import { alerts } from './alerts.ts';
+import { databases } from './databases.ts';
 import { influx } from './influx.ts';
 import { live } from './live/live.ts';
 import { poll } from './poll.ts';
 import { replay } from './replay.ts';
 
-const PARTS = ['replay', 'live', 'alerts', 'influx', 'poll'];
+const PARTS = ['replay', 'live', 'alerts', 'influx', 'poll', 'databases'];
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: 'boolean', default: false }, runs: { type: 'string', default: '5' } },
@@ -27,4 +28,5 @@ if (wanted('live')) met = (await live(options.quick)) && met;
 if (wanted('alerts')) met = (await alerts(options.quick)) && met;
 if (wanted('influx')) met = (await influx(options.quick)) && met;
 if (wanted('poll')) met = (await poll(options.quick)) && met;
+if (wanted('databases')) met = (await databases(options.quick)) && met;
 process.exitCode = met ? 0 : 1;

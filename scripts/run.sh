@@ -49,7 +49,7 @@ case $what in
   test)
     set_up_live tcpdump tcpreplay
     # shellcheck disable=SC2046 # a list of words
-    set_up_servers victoria-metrics haproxy $(need nginx nginx-light) $(need mariadbd mariadb-server)
+    set_up_servers victoria-metrics haproxy $(need nginx nginx-light) $(need mariadbd mariadb-server) galera-4 rsync
     exec node_modules/.bin/vitest run "$@"
     ;;
   demo)

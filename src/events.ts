@@ -152,6 +152,41 @@ export const DETAILS = {
   target: detail<string>('string', 'where it is asked, without credentials'),
   oldPid: detail<number | null>('number or null', 'the process until then, where it is known'),
   newPid: detail<number | null>('number or null', 'the process from then on, where it is known'),
+  thread: detail<'io' | 'sql'>('string', 'the replica’s thread: `io` receives, `sql` applies'),
+  errno: detail<number>('number', 'the error’s number; 0 where the server gives none'),
+  lagS: detail<number | null>(
+    'number or null',
+    'how far it is behind its source, as far as the best source of truth tells; null where nobody can tell',
+  ),
+  lagSource: detail<string | null>(
+    'string or null',
+    'who says so: `heartbeat`, `applier`, `gtid`, `position`, `server`',
+  ),
+  thresholdS: detail<number>('number', 'the threshold that was passed'),
+  transactions: detail<number | null>(
+    'number or null',
+    'transactions that its source had and it had not; null where that cannot be told',
+  ),
+  gtids: detail<Readonly<Record<string, string>>>(
+    'object',
+    'the transactions concerned, by the node that has them',
+  ),
+  size: detail<number>('number', 'members of the component'),
+  expected: detail<number>('number', 'how many there should be'),
+  paused: detail<number>('number', 'share of the time that flow control held writes up, 0 to 1'),
+  nodeId: detail<number>('number', 'the data node’s number in its cluster'),
+  components: detail<readonly (readonly string[])[]>(
+    'string[][]',
+    'nodes, by the component that they are in',
+  ),
+  readOnly: detail<boolean | null>(
+    'boolean or null',
+    'whether its database takes no writes; null where unknown',
+  ),
+  proxyUp: detail<boolean | null>(
+    'boolean or null',
+    'whether its proxy answered; null where it is not polled',
+  ),
   differences: detail<readonly string[]>('string[]', 'in what they differ, in words; at most 16'),
 } as const;
 
@@ -172,6 +207,9 @@ interface Kind<N extends DetailName = DetailName> {
 const VR = 'vr:SEGMENT/FAMILY/VRID';
 const VIP = 'vip:SEGMENT/ADDRESS';
 const PROXY = 'proxy:NODE';
+const REPLICA = 'replica:NODE/CHANNEL';
+const DATABASE = 'database:NODE';
+const CLUSTER = 'cluster:NAME';
 
 function kind<const N extends DetailName>(
   phases: Kind['phases'],
@@ -384,10 +422,112 @@ export const KINDS = {
   'proxy-drift': kind(
     'begin/end',
     'warning',
-    'cluster:NAME',
+    CLUSTER,
     'Proxies of one cluster know other backends or servers, or hold other servers for up, for a minute (unless configured). Ends when they agree, or with the reason `unconfigured`.',
     ['differences'],
     ['reason'],
+  ),
+  'vip-on-read-only': kind(
+    'begin/end',
+    'critical',
+    VIP,
+    'The VIP’s holder has a read-only database: clients that write fail.',
+    ['holder', 'target'],
+    ['blindMs'],
+  ),
+  'takeover-fitness': kind(
+    'instant',
+    'info',
+    VR,
+    'What was known of the node that took over, where its proxy or database is polled: whether it was fit to serve. `about` the failover.',
+    ['to', 'lagS', 'lagSource', 'transactions', 'readOnly', 'proxyUp'],
+  ),
+  'failover-to-lagging-replica': kind(
+    'instant',
+    'critical',
+    VR,
+    'The node that took over had not applied all that its source had: what is missing is not there for clients, and may be lost. `about` the failover.',
+    ['to', 'lagS', 'lagSource', 'transactions'],
+  ),
+  'replication-broken': kind(
+    'begin/end',
+    'critical',
+    REPLICA,
+    'A replica’s thread stopped or cannot connect: it falls behind from here on.',
+    ['thread', 'errno', 'error'],
+    ['blindMs'],
+  ),
+  'replication-lag': kind(
+    'begin/end',
+    'warning',
+    REPLICA,
+    'A replica is behind its source for longer than a moment; an intended delay is subtracted.',
+    ['lagS', 'lagSource', 'thresholdS'],
+    ['blindMs'],
+  ),
+  'errant-transactions': kind(
+    'begin/end',
+    'warning',
+    REPLICA,
+    'A replica has transactions of its own that its source has not: it was written to.',
+    ['gtids'],
+    ['blindMs'],
+  ),
+  'database-unreachable': kind(
+    'begin/end',
+    'critical',
+    DATABASE,
+    'A database server does not answer polls. What it last said is not known any more.',
+    ['target', 'error', 'reason'],
+    ['blindMs'],
+  ),
+  'galera-not-primary': kind(
+    'begin/end',
+    'critical',
+    DATABASE,
+    'A Galera node is in a component without quorum: it takes neither reads nor writes.',
+    ['status', 'size'],
+    ['blindMs'],
+  ),
+  'galera-size': kind(
+    'begin/end',
+    'warning',
+    CLUSTER,
+    'The primary component has fewer members than the configuration names.',
+    ['size', 'expected'],
+    ['blindMs'],
+  ),
+  'galera-flow-control': kind(
+    'begin/end',
+    'warning',
+    DATABASE,
+    'Flow control holds the cluster’s writes up: a node does not keep up.',
+    ['paused'],
+    ['blindMs'],
+  ),
+  'galera-split': kind(
+    'begin/end',
+    'critical',
+    CLUSTER,
+    'Two primary components at once: a split-brain of the database.',
+    ['components'],
+    ['blindMs'],
+  ),
+  'dual-writes': kind(
+    'begin/end',
+    'critical',
+    CLUSTER,
+    'A node that does not hold the VIP is written to, while the holder is, too.',
+    ['gtids'],
+    ['blindMs'],
+  ),
+  'ndb-node-down': kind(
+    'begin/end',
+    'critical',
+    CLUSTER,
+    'A data node of an NDB cluster is down.',
+    ['nodeId', 'status'],
+    ['blindMs'],
   ),
   'capture-degraded': kind(
     'begin/end',

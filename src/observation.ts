@@ -2,6 +2,7 @@
  * The observer's inputs: one fact from outside with its time. A closed union; the sources make them, the pump
  * puts them in order, the observer concludes.
  */
+import type { DatabaseReading } from './reading/database.ts';
 import type { ProxyReading } from './reading/proxy.ts';
 import type { Instant } from './time.ts';
 import type { Advert, Carp, Claim, Family } from './wire/packet.ts';
@@ -24,6 +25,7 @@ export type Observation =
   | SinkObservation
   | ProxyObservation
   | ProbeObservation
+  | DatabaseObservation
   | ClockObservation;
 
 /** An advert, valid or not. Equal adverts of one speaker may be, and in the fast path are, one `advert` object. */
@@ -108,6 +110,21 @@ export interface ProxyObservation {
   readonly index: number;
   /** null: it failed */
   readonly reading: ProxyReading | null;
+  readonly failure: PollFailure | null;
+}
+
+/** One poll of a database server: what it said, or why it said nothing. */
+export interface DatabaseObservation {
+  readonly kind: 'database';
+  /** when the answer was complete, or given up */
+  readonly at: Instant;
+  readonly askedAt: Instant;
+  readonly cluster: string;
+  readonly node: string;
+  /** which of the node's servers: its place in the configuration's list */
+  readonly index: number;
+  /** null: it failed */
+  readonly reading: DatabaseReading | null;
   readonly failure: PollFailure | null;
 }
 

@@ -5,7 +5,7 @@ import type { Instant } from './time.ts';
 export type FieldValue = string | number | bigint | boolean;
 
 export interface Sample {
-  readonly measurement: 'vrrp' | 'vip' | 'haproxy' | 'probe' | 'vipwatch';
+  readonly measurement: 'vrrp' | 'vip' | 'haproxy' | 'probe' | 'replication' | 'galera' | 'ndb' | 'vipwatch';
   readonly time: Instant;
   readonly tags: Readonly<Record<string, string>>;
   readonly fields: Readonly<Record<string, FieldValue>>;

@@ -80,7 +80,7 @@ describe('imports', () => {
 
 describe('purity', () => {
   const pure = (file: string) =>
-    /^src\/(wire|observer|timeline|sinks\/line-protocol|events|samples|observation)/.test(file) ||
+    /^src\/(wire|observer|timeline|reading|sinks\/line-protocol|events|samples|observation)/.test(file) ||
     /^src\/alerts\/(configuration|compose|dispatch|quiet|rules|silence-request|simulation|story|thread)\.ts$/.test(
       file,
     );

@@ -6,32 +6,10 @@
 import { type EventKind, KINDS, type Severity, type TimelineEvent } from '../events.ts';
 import { eventFilter } from '../timeline/journalled-event.ts';
 
-/**
- * Kinds of sources that are not there yet: rules may speak of them already, and the defaults do. One that has come
- * into `KINDS` leaves this list.
- */
-export const LATER_KINDS = {
-  'vip-on-read-only': 'begin/end',
-  'replication-broken': 'begin/end',
-  'replication-lag': 'begin/end',
-  'errant-transactions': 'begin/end',
-  'database-unreachable': 'begin/end',
-  'galera-not-primary': 'begin/end',
-  'galera-size': 'begin/end',
-  'galera-flow-control': 'begin/end',
-  'galera-split': 'begin/end',
-  'dual-writes': 'begin/end',
-  'ndb-node-down': 'begin/end',
-  'failover-to-lagging-replica': 'instant',
-} as const;
-
-export const RULE_KINDS: readonly string[] = [...Object.keys(KINDS), ...Object.keys(LATER_KINDS)];
+export const RULE_KINDS: readonly string[] = Object.keys(KINDS);
 
 export function isInstantKind(kind: string): boolean {
-  const known = Object.hasOwn(KINDS, kind)
-    ? KINDS[kind as EventKind].phases
-    : LATER_KINDS[kind as keyof typeof LATER_KINDS];
-  return known === 'instant';
+  return Object.hasOwn(KINDS, kind) && KINDS[kind as EventKind].phases === 'instant';
 }
 
 export interface RuleBook {

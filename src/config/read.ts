@@ -119,6 +119,7 @@ function clustersOf(file: ConfigurationFile): readonly ObservedCluster[] {
       name,
       addresses,
       proxies: (haproxy ?? []).map(observedProxy),
+      databases: [],
     })),
     virtualRouters: cluster.virtualRouters.map(({ vrid, segment, vips, nodes, unicast, service }, place) => ({
       vrid,

@@ -8,6 +8,17 @@ export interface ObservedNode {
   readonly addresses: readonly string[];
   /** HAProxy processes that are polled */
   readonly proxies: readonly ObservedProxy[];
+  /** database servers that are polled */
+  readonly databases: readonly ObservedDatabase[];
+}
+
+export interface ObservedDatabase {
+  /** where it is asked, for people: without credentials */
+  readonly target: string;
+  /** as it is asked: how a channel's source is recognised, beside the node's addresses */
+  readonly host: string;
+  readonly port: number;
+  readonly everyMs: number;
 }
 
 export interface ObservedProxy {
@@ -76,6 +87,16 @@ export interface Thresholds {
   readonly saturatedAt: number;
   /** proxies of one cluster must differ for so long to be `proxy-drift` */
   readonly driftForMs: number;
+  /** replication that is behind by so much, for `beyondForMs`, is a warning, or critical; over below 0.8 of it */
+  readonly lagWarningS: number;
+  readonly lagCriticalS: number;
+  /** a node that takes over with a replica further behind is not fit */
+  readonly takeoverLagS: number;
+  /** so many transactions of its own within the window, on a node that does not hold the VIP, are `dual-writes` */
+  readonly dualWrites: number;
+  readonly dualWritesWindowS: number;
+  /** flow control that holds writes up for this share of the time */
+  readonly flowPausedAt: number;
 }
 
 export interface ObserverConfiguration {
@@ -93,6 +114,12 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
   beyondForMs: 10_000,
   saturatedAt: 0.9,
   driftForMs: 60_000,
+  lagWarningS: 30,
+  lagCriticalS: 300,
+  takeoverLagS: 2,
+  dualWrites: 5,
+  dualWritesWindowS: 10,
+  flowPausedAt: 0.1,
 };
 
 export const DEFAULT_CONFIGURATION: ObserverConfiguration = { clusters: [], thresholds: DEFAULT_THRESHOLDS };

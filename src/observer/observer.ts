@@ -261,6 +261,7 @@ export class Observer {
       case 'sink':
         this.#own.sink(observation);
         break;
+      case 'database':
       case 'proxy':
         this.#proxies.polled(observation);
         break;

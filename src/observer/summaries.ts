@@ -148,6 +148,66 @@ const SENTENCES: Sentences = {
     phase === 'end'
       ? (otherEnd('the proxies', d.reason) ?? 'the proxies agree again')
       : `the proxies differ: ${d.differences.join('; ')}`,
+  'vip-on-read-only': (d, name, phase) =>
+    phase === 'end'
+      ? `the VIP is no longer on a read-only database, after ${span(d.durationMs ?? 0)}`
+      : `${name(d.holder)} holds the VIP, but its database is read-only (${d.target})`,
+  'takeover-fitness': (d, name) => {
+    const facts = [
+      d.proxyUp === null ? [] : [d.proxyUp ? 'proxy up' : 'proxy dead'],
+      d.readOnly === null ? [] : [d.readOnly ? 'database read-only' : 'database writable'],
+      d.lagS === null ? [] : [`replica ${behind(d.lagS)}`],
+      d.transactions === null || d.transactions === 0 ? [] : [`${d.transactions} transactions missing`],
+    ].flat();
+    return `when ${name(d.to)} took over: ${facts.join(', ')}`;
+  },
+  'failover-to-lagging-replica': (d, name) => {
+    const lag = d.lagS === null ? 'behind' : `${span(d.lagS * 1000)} behind`;
+    const missing =
+      d.transactions === null || d.transactions === 0 ? '' : `, ${d.transactions} transactions were missing`;
+    return `${name(d.to)} took over with its replica ${lag}${missing}`;
+  },
+  'replication-broken': (d, _name, phase) => {
+    const thread = d.thread === 'io' ? 'receiving' : 'applying';
+    if (phase === 'end') return `replication works again (${thread}) after ${span(d.durationMs ?? 0)}`;
+    return `replication is broken (${thread}): ${d.error}${d.errno === 0 ? '' : ` (error ${d.errno})`}`;
+  },
+  'replication-lag': (d, _name, phase) =>
+    phase === 'end'
+      ? `the replica has caught up after ${span(d.durationMs ?? 0)}`
+      : `the replica is ${behind(d.lagS)} (by ${d.lagSource ?? 'nobody'}, over ${d.thresholdS} s)`,
+  'errant-transactions': (d, _name, phase) =>
+    phase === 'end'
+      ? 'its source has all of its transactions'
+      : `it has transactions that its source has not: ${byNode(d.gtids)}`,
+  'database-unreachable': (d, _name, phase) =>
+    phase === 'end'
+      ? `the database answers again (${d.target}) after ${span(d.durationMs ?? 0)}${blindness(d.blindMs)}`
+      : `the database does not answer (${d.target}): ${d.error}`,
+  'galera-not-primary': (d, _name, phase) =>
+    phase === 'end'
+      ? `part of the primary component again after ${span(d.durationMs ?? 0)}`
+      : `not in the primary component (${d.status}, ${d.size} of its members left): it serves nobody`,
+  'galera-size': (d, _name, phase) =>
+    phase === 'end'
+      ? `all ${d.expected} members are back after ${span(d.durationMs ?? 0)}`
+      : `the primary component has ${d.size} of ${d.expected} members`,
+  'galera-flow-control': (d, _name, phase) =>
+    phase === 'end'
+      ? `flow control no longer holds writes up, after ${span(d.durationMs ?? 0)}`
+      : `flow control holds writes up ${Math.round(d.paused * 100)} % of the time`,
+  'galera-split': (d, _name, phase) =>
+    phase === 'end'
+      ? `one primary component again after ${span(d.durationMs ?? 0)}`
+      : `two primary components at once: ${d.components.map(list).join(' against ')}`,
+  'dual-writes': (d, _name, phase) =>
+    phase === 'end'
+      ? `one node takes all writes again after ${span(d.durationMs ?? 0)}`
+      : `both sides are written to: ${byNode(d.gtids)}`,
+  'ndb-node-down': (d, _name, phase) =>
+    phase === 'end'
+      ? `data node ${d.nodeId} is back after ${span(d.durationMs ?? 0)}`
+      : `data node ${d.nodeId} is down (${d.status})`,
   'capture-degraded': (d, _name, phase) =>
     phase === 'end'
       ? `capture on ${d.segment} sees again after ${span(d.durationMs ?? 0)}${framesLost(d.dropped)}`
@@ -193,6 +253,19 @@ function withMac(mac: string, name: NameOf): string {
 
 function blindness(blindMs: number | undefined): string {
   return blindMs === undefined ? '' : `, of which ${span(blindMs)} were not seen`;
+}
+
+function behind(lagS: number | null): string {
+  return lagS === null ? 'behind by nobody knows how much' : `${span(lagS * 1000)} behind`;
+}
+
+/** At most so much of a set of transactions is of use to a person. */
+const GTIDS_SHOWN = 80;
+
+function byNode(gtids: Readonly<Record<string, string>>): string {
+  return Object.entries(gtids)
+    .map(([node, set]) => `${node} ${set.length > GTIDS_SHOWN ? `${set.slice(0, GTIDS_SHOWN)}…` : set}`)
+    .join(', ');
 }
 
 function unannounced(d: DetailsOf<'vip-dark'>): string {

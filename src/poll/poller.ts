@@ -4,12 +4,13 @@
  */
 import type { Observation } from '../observation.ts';
 import type { Instant } from '../time.ts';
+import { databaseAsker } from './databases/asker.ts';
 import { HttpSource } from './haproxy/http.ts';
 import { SocketSource } from './haproxy/socket.ts';
 import type { ProxySource } from './haproxy/source.ts';
 import { Loop } from './loop.ts';
 import { ProbeSchedule } from './probes/schedule.ts';
-import type { PollSettings, ProxyPlace, ProxyTarget } from './settings.ts';
+import type { DatabaseTarget, PollSettings, ProxyPlace, ProxyTarget } from './settings.ts';
 
 export interface Outside {
   /** of the observations */
@@ -31,6 +32,7 @@ export class Poller {
     this.#all = [
       ...settings.proxies.map((target) => proxyLoop(target, outside)),
       ...settings.probes.map((target) => new ProbeSchedule(target, outside)),
+      ...settings.databases.map((target) => databaseLoop(target, outside)),
     ];
   }
 
@@ -71,6 +73,38 @@ function proxyLoop(target: ProxyTarget, outside: Outside): Running {
     stop: async () => {
       await loop.stop();
       source.close();
+    },
+  };
+}
+
+function databaseLoop(target: DatabaseTarget, outside: Outside): Running {
+  const { cluster, node, index, everyMs, timeoutMs } = target;
+  const asker = databaseAsker(target);
+  let askedAt = outside.now();
+  const loop = new Loop({
+    everyMs,
+    timeoutMs,
+    ask: (signal) => {
+      askedAt = outside.now();
+      return asker.ask(signal);
+    },
+    tell: ({ value, failure }) =>
+      outside.tell({
+        kind: 'database',
+        at: outside.now(),
+        askedAt,
+        cluster,
+        node,
+        index,
+        reading: value,
+        failure,
+      }),
+  });
+  return {
+    start: () => loop.start(),
+    stop: async () => {
+      await loop.stop();
+      asker.close();
     },
   };
 }

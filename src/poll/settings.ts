@@ -3,6 +3,7 @@
 export interface PollSettings {
   readonly proxies: readonly ProxyTarget[];
   readonly probes: readonly ProbeTarget[];
+  readonly databases: readonly DatabaseTarget[];
 }
 
 /** What every target has, whatever is asked there. */
@@ -78,3 +79,18 @@ export type ProbeHow =
       /** null: none; it must return a row */
       readonly query: string | null;
     };
+
+/** One database server. */
+export interface DatabaseTarget extends Target {
+  readonly node: string;
+  /** its place in the node's list */
+  readonly index: number;
+  readonly place:
+    | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+    | { readonly kind: 'unix'; readonly path: string };
+  readonly credentials: Credentials;
+  /** null: in the clear */
+  readonly tls: TlsSettings | null;
+  /** the table that pt-heartbeat writes; null: none */
+  readonly heartbeat: { readonly schema: string; readonly table: string } | null;
+}

@@ -63,12 +63,39 @@ export function adviceFor(event: TimelineEvent): string | null {
       return 'Clients will wait or be refused: look for slow servers first, then raise maxconn (and the file limit with it).';
     case 'proxy-drift':
       return 'Bring the configurations of the proxies together: after a failover clients meet the other one.';
+    case 'vip-on-read-only':
+      return 'Make the holder’s database writable (`SET GLOBAL read_only=0`), once it has applied everything, or move the VIP back.';
+    case 'failover-to-lagging-replica':
+      return 'Let the replica apply what it has received before clients write there; what it never received is on the old source only.';
+    case 'replication-broken':
+      return event.details.thread === 'io'
+        ? 'The replica does not receive: is its source up and reachable, are user and password right, and has it still the binary logs?'
+        : 'The replica cannot apply: look at the row or table of the error on both sides before skipping anything.';
+    case 'replication-lag':
+      return 'Look for a long transaction, a locked table or a slow disk on the replica. A failover to it would lose what is missing.';
+    case 'errant-transactions':
+      return 'Somebody wrote to the replica: find out what, and set super_read_only there.';
+    case 'database-unreachable':
+      return databaseAdvice(event.details.reason);
+    case 'galera-not-primary':
+      return 'Find the other members first. Only where all of them are dead: `SET GLOBAL wsrep_provider_options="pc.bootstrap=1"` on the most advanced one.';
+    case 'galera-size':
+      return 'Look at the missing member (`journalctl -u mariadb`): one more loss may cost the quorum.';
+    case 'galera-flow-control':
+      return 'The slowest member holds all others up: look at wsrep_local_recv_queue and the disk of each.';
+    case 'galera-split':
+      return 'Stop writes to one side now, and find out why both have a quorum (a bootstrap while the other ran?).';
+    case 'dual-writes':
+      return 'Stop writes to the node that does not hold the VIP; compare the transactions listed before you repair replication.';
+    case 'ndb-node-down':
+      return 'Look at `ndb_mgm -e show` and the data node’s log: with one more loss in its node group the cluster is gone.';
     case 'capture-degraded':
       return captureAdvice(event.details.reason, event.details.segment);
     case 'sink-failing':
       return event.details.sink === 'journal'
         ? 'Events are in memory only: look at the space, the permissions and the health of the disk that holds the journal.'
         : `Nothing is lost, events wait in the journal: is ${event.details.sink} reachable, and are its address and credentials right?`;
+    case 'takeover-fitness':
     case 'server-maint':
     case 'proxy-restarted':
     case 'master-seen':
@@ -107,6 +134,12 @@ function unreachableAdvice(reason: string, target: string): string {
     default:
       return 'Is HAProxy running there (`systemctl status haproxy`), and does it listen where it is asked?';
   }
+}
+
+function databaseAdvice(reason: string): string {
+  return reason === 'denied'
+    ? 'It refuses the user: compare user, password and host of the account with vipwatch.yaml.'
+    : 'Is the server running there (`systemctl status mysql mariadb`), and does it listen where it is asked?';
 }
 
 /** Silence proves nothing while the capture is blind: what makes it see again? */

@@ -1,10 +1,9 @@
 /** Rules: that the defaults speak of every kind, which one fits, and that mistakes are told by their place. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { LATER_KINDS, RULE_KINDS, Rules } from '../../src/alerts/rules.ts';
+import { RULE_KINDS, Rules } from '../../src/alerts/rules.ts';
 import { bookOf, DEFAULT_RULES, parseRulesFile, readRuleBook } from '../../src/config/alert-rules.ts';
 import { ConfigurationError } from '../../src/config/located-yaml.ts';
-import { KINDS } from '../../src/events.ts';
 import { begin, event } from '../support/journal-events.ts';
 
 function problems(text: string, receivers: readonly string[] | null = null): readonly string[] {
@@ -29,10 +28,6 @@ describe('the rules that come with vipwatch', () => {
       expect(rule).not.toBeNull();
       if (rule?.notify === 'none') expect(rule.reason).toMatch(/\w+ \w+/);
     }
-  });
-
-  it('know each kind once: what has come into KINDS leaves LATER_KINDS', () => {
-    expect(Object.keys(LATER_KINDS).filter((kind) => Object.hasOwn(KINDS, kind))).toEqual([]);
   });
 
   it('mute a split-brain’s effects', () => {

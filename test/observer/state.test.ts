@@ -60,8 +60,8 @@ const OURS: ObserverConfiguration = {
     {
       name: 'web',
       nodes: [
-        { name: 'h1', addresses: ['10.0.0.1'], proxies: [] },
-        { name: 'h2', addresses: ['10.0.0.2'], proxies: [] },
+        { name: 'h1', addresses: ['10.0.0.1'], proxies: [], databases: [] },
+        { name: 'h2', addresses: ['10.0.0.2'], proxies: [], databases: [] },
       ],
       virtualRouters: [
         { vrid: 51, segment: null, vips: ['10.0.0.100'], nodes: ['h1', 'h2'], unicast: false, service: null },

@@ -11,7 +11,7 @@ export class Watched {
 
   constructor(targets: readonly ProxyTarget[]) {
     this.#poller = new Poller(
-      { proxies: targets, probes: [] },
+      { proxies: targets, probes: [], databases: [] },
       {
         now: () => instantFromUs(Date.now() * 1_000),
         tell: (observation) => {

@@ -357,6 +357,7 @@ class Scenario {
             name: `host-${name}`,
             addresses: [this.#address(name)],
             proxies: proxiesOf(name, settings),
+            databases: [],
           })),
           virtualRouters: [
             {
