@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Lab } from '../../src/demo/lab.ts';
 import type { LabNode } from '../../src/demo/node.ts';
 import { MS } from '../../src/time.ts';
-import { describeLive, type LiveSpec, live, type Stage } from '../support/live.ts';
+import { behind, describeLive, live } from '../support/live.ts';
 import { type ToldEvent, timeOf } from '../support/live-observer.ts';
 import { haproxyOn, type LiveHaproxy, type LiveServer, nginxOn } from '../support/live-servers.ts';
 import { pair, startPair, VIP, VRID } from '../support/pairs.ts';
@@ -317,23 +317,6 @@ describeLive('HAProxy that runs on the holder alone', { concurrent: true }, () =
     await observer.nothingElse();
   });
 });
-
-/** A live test on a lab where all is well already when the observer starts. */
-function behind<T>(
-  title: string,
-  spec: LiveSpec,
-  prepare: (lab: Lab) => Promise<T>,
-  body: (stage: Stage & T) => Promise<unknown>,
-): void {
-  let ready: Promise<T> | null = null;
-  const started = (lab: Lab) => {
-    ready = prepare(lab);
-    return ready;
-  };
-  live(title, { ...spec, prepare: async (lab) => void (await started(lab)) }, async (stage) =>
-    body({ ...stage, ...(await (ready ?? raise('not prepared'))) }),
-  );
-}
 
 /** As long as a client felt it that asked every 50 ms, to one interval of the probe. */
 function expectDark(

@@ -45,3 +45,24 @@ export function live(
     limitMs,
   );
 }
+
+/** A live test on a lab where all is well already when the observer starts. */
+export function behind<T>(
+  title: string,
+  spec: LiveSpec,
+  prepare: (lab: Lab) => Promise<T>,
+  body: (stage: Stage & T) => Promise<unknown>,
+): void {
+  let ready: Promise<T> | null = null;
+  const started = (lab: Lab) => {
+    ready = prepare(lab);
+    return ready;
+  };
+  live(title, { ...spec, prepare: async (lab) => void (await started(lab)) }, async (stage) =>
+    body({ ...stage, ...(await (ready ?? raise('not prepared'))) }),
+  );
+}
+
+function raise(message: string): never {
+  throw new Error(message);
+}
