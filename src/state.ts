@@ -1,4 +1,4 @@
-/** What the observer knows of the present: plain snapshots of virtual routers, proxies and services, for `status`. */
+/** The present as the observer knows it, for `status`: snapshots of virtual routers, proxies, services, databases. */
 import type { Instant } from './time.ts';
 
 export interface RouterState {
@@ -104,4 +104,52 @@ export interface NodeServiceState {
   /** since when it is so, as far as was probed */
   readonly since: Instant | null;
   readonly error: string | null;
+}
+
+/** One database server, as of its latest answer, however old. */
+export interface DatabaseState {
+  /** `database:hosta`, `database:hosta#2` for the second server of a node */
+  readonly subject: string;
+  readonly cluster: string;
+  readonly node: string;
+  /** where it is asked, without credentials */
+  readonly target: string;
+  /** null: not polled yet, or too few failures to say */
+  readonly reachable: boolean | null;
+  /** since when it is unreachable, else since when it answers without a break; null where neither is known */
+  readonly since: Instant | null;
+  /** of the latest failure; null where the latest poll succeeded */
+  readonly error: string | null;
+  readonly version: string | null;
+  readonly readOnly: boolean | null;
+  /** empty where it is no replica, or may not be asked */
+  readonly channels: readonly ChannelState[];
+  readonly galera: GaleraState | null;
+  readonly ndb: { readonly ready: number | null; readonly total: number | null } | null;
+  /** what it refuses to tell, with the grant that is missing, in words */
+  readonly denied: readonly string[];
+}
+
+export interface ChannelState {
+  /** `default` for the one without a name */
+  readonly name: string;
+  /** its source's node where that is polled, else its host */
+  readonly source: string;
+  readonly io: 'yes' | 'no' | 'connecting';
+  readonly sql: 'yes' | 'no' | 'connecting';
+  /** null: nobody can tell */
+  readonly lagS: number | null;
+  /** who says so: `heartbeat`, `applier`, `gtid`, `position`, `server` */
+  readonly lagSource: string | null;
+  /** of its threads, as far as the server says one; kept there for a while after it is over */
+  readonly error: string | null;
+}
+
+export interface GaleraState {
+  readonly primary: boolean;
+  /** `Synced`, `Donor/Desynced` */
+  readonly state: string;
+  readonly size: number | null;
+  /** share of the time between the latest two polls that flow control held writes up; null where not known */
+  readonly flowPaused: number | null;
 }

@@ -86,7 +86,8 @@ export function parseConfiguration(text: string, file: string, environment: Envi
     parsed?.grafana === undefined
       ? null
       : grafanaSettings(parsed.grafana, influx, environment, folder, yaml.report);
-  const polls = parsed === null ? { proxies: [], probes: [] } : pollsOf(parsed, folder, yaml.report);
+  const polls =
+    parsed === null ? { proxies: [], probes: [], databases: [] } : pollsOf(parsed, folder, yaml.report);
   yaml.throwIfWrong();
   if (parsed === null) throw new ConfigurationError(`${file}: is no configuration`);
 
@@ -160,7 +161,7 @@ function pollsOf(file: ConfigurationFile, folder: string, report: Report): PollS
       probes.push(...serviceTargets(service, servedBy(cluster, router), at));
     }
   }
-  return { proxies, probes };
+  return { proxies, probes, databases: [] };
 }
 
 function remarksOn(file: ConfigurationFile): readonly { readonly path: Path; readonly text: string }[] {

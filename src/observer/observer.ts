@@ -14,7 +14,7 @@ import type {
   Segment,
 } from '../observation.ts';
 import type { Sample } from '../samples.ts';
-import type { ProxyState, RouterState, ServiceState } from '../state.ts';
+import type { DatabaseState, ProxyState, RouterState, ServiceState } from '../state.ts';
 import type { Instant } from '../time.ts';
 import type { Advert } from '../wire/packet.ts';
 import { AddressBook } from './address-book.ts';
@@ -25,6 +25,7 @@ import {
   isForeign,
   type ObserverConfiguration,
 } from './configuration.ts';
+import { Databases } from './databases/databases.ts';
 import { Deadlines } from './deadlines.ts';
 import { Expectations } from './expectations.ts';
 import { InvalidAdverts } from './invalid-adverts.ts';
@@ -86,6 +87,7 @@ export class Observer {
   readonly #invalid: InvalidAdverts;
   readonly #proxies: Proxies;
   readonly #probing: Probing;
+  readonly #databases: Databases;
   readonly #samples: SampleTaker | null;
   /** equal adverts are one object, so most need no further look */
   readonly #voices = new WeakMap<Advert, Voice>();
@@ -112,6 +114,9 @@ export class Observer {
     this.#proxies = new Proxies(this.#services, withSamples ? addSample : null);
     this.#probing = new Probing(this.#services, this.#proxies, addSample);
     this.#samples = withSamples ? new SampleTaker(this.#services, this.#vips, this.#probing) : null;
+    this.#databases = new Databases(this.#services, withSamples ? addSample : null, (cluster, node) =>
+      this.#proxies.answersOn(cluster, node),
+    );
   }
 
   #makeServices(configuration: ObserverConfiguration): Services {
@@ -185,6 +190,11 @@ export class Observer {
     return this.#proxies.state();
   }
 
+  /** The present, as of the latest observation: every database that is polled. */
+  databases(): readonly DatabaseState[] {
+    return this.#databases.states();
+  }
+
   /** The present of every service that is probed, as of the latest observation. */
   services(): readonly ServiceState[] {
     return this.#probing.states(this.#timeline.now);
@@ -204,6 +214,7 @@ export class Observer {
     this.#timeline.now = at;
     this.#expectations.start(at);
     this.#probing.start(at);
+    this.#databases.start(at);
     if (this.#samples !== null) this.#deadlines.ensure(this.#samples, at);
   }
 
@@ -222,6 +233,7 @@ export class Observer {
       expectations: this.#expectations,
       proxies: this.#proxies,
       probing: this.#probing,
+      databases: this.#databases,
     });
   }
 
@@ -262,6 +274,8 @@ export class Observer {
         this.#own.sink(observation);
         break;
       case 'database':
+        this.#databases.polled(observation);
+        break;
       case 'proxy':
         this.#proxies.polled(observation);
         break;

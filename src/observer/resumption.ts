@@ -6,6 +6,7 @@ import type { TimelineEvent } from '../events.ts';
 import type { Instant } from '../time.ts';
 import type { AddressBook } from './address-book.ts';
 import type { Collisions } from './collisions.ts';
+import type { Databases } from './databases/databases.ts';
 import type { Expectations } from './expectations.ts';
 import type { OwnEvents } from './own-events.ts';
 import type { Probing } from './probing/probing.ts';
@@ -34,6 +35,7 @@ export interface Resumable {
   readonly expectations: Expectations;
   readonly proxies: Proxies;
   readonly probing: Probing;
+  readonly databases: Databases;
 }
 
 export function resume(facts: RestoredFacts, at: Instant, parts: Resumable): void {
@@ -60,6 +62,7 @@ export function resume(facts: RestoredFacts, at: Instant, parts: Resumable): voi
   for (const event of open) {
     resumeCondition(event, bySubject.get(event.subject), at, parts);
     parts.proxies.resume(event, since, at);
+    parts.databases.resume(event, at);
   }
   parts.probing.resume(facts, open, at);
 }

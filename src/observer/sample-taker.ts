@@ -1,4 +1,4 @@
-/** Samples for graphs: the state of every virtual router, VIP and probed service, at each change and every 30 s. */
+/** Samples for graphs: the state of every virtual router, VIP and probed service, at each change and every 30 s; others'. */
 import type { TimelineEvent } from '../events.ts';
 import type { Sample } from '../samples.ts';
 import { type Instant, msFromUs, SECOND } from '../time.ts';

@@ -150,13 +150,14 @@ const SENTENCES: Sentences = {
       : `the proxies differ: ${d.differences.join('; ')}`,
   'vip-on-read-only': (d, name, phase) =>
     phase === 'end'
-      ? `the VIP is no longer on a read-only database, after ${span(d.durationMs ?? 0)}`
+      ? (notJudged(d.reason) ??
+        `the VIP is no longer on a read-only database, after ${span(d.durationMs ?? 0)}`)
       : `${name(d.holder)} holds the VIP, but its database is read-only (${d.target})`,
   'takeover-fitness': (d, name) => {
     const facts = [
       d.proxyUp === null ? [] : [d.proxyUp ? 'proxy up' : 'proxy dead'],
       d.readOnly === null ? [] : [d.readOnly ? 'database read-only' : 'database writable'],
-      d.lagS === null ? [] : [`replica ${behind(d.lagS)}`],
+      d.lagS === null ? [] : [d.lagS === 0 ? 'replica caught up' : `replica ${behind(d.lagS)}`],
       d.transactions === null || d.transactions === 0 ? [] : [`${d.transactions} transactions missing`],
     ].flat();
     return `when ${name(d.to)} took over: ${facts.join(', ')}`;
@@ -169,45 +170,48 @@ const SENTENCES: Sentences = {
   },
   'replication-broken': (d, _name, phase) => {
     const thread = d.thread === 'io' ? 'receiving' : 'applying';
-    if (phase === 'end') return `replication works again (${thread}) after ${span(d.durationMs ?? 0)}`;
+    if (phase === 'end')
+      return notJudged(d.reason) ?? `replication works again after ${span(d.durationMs ?? 0)}`;
     return `replication is broken (${thread}): ${d.error}${d.errno === 0 ? '' : ` (error ${d.errno})`}`;
   },
   'replication-lag': (d, _name, phase) =>
     phase === 'end'
-      ? `the replica has caught up after ${span(d.durationMs ?? 0)}`
+      ? (notJudged(d.reason) ??
+        `the replica is no longer ${d.thresholdS} s behind, after ${span(d.durationMs ?? 0)}`)
       : `the replica is ${behind(d.lagS)} (by ${d.lagSource ?? 'nobody'}, over ${d.thresholdS} s)`,
   'errant-transactions': (d, _name, phase) =>
     phase === 'end'
-      ? 'its source has all of its transactions'
+      ? (notJudged(d.reason) ?? 'its source has all of its transactions')
       : `it has transactions that its source has not: ${byNode(d.gtids)}`,
   'database-unreachable': (d, _name, phase) =>
     phase === 'end'
-      ? `the database answers again (${d.target}) after ${span(d.durationMs ?? 0)}${blindness(d.blindMs)}`
+      ? (notJudged(d.reason) ??
+        `the database answers again (${d.target}) after ${span(d.durationMs ?? 0)}${blindness(d.blindMs)}`)
       : `the database does not answer (${d.target}): ${d.error}`,
   'galera-not-primary': (d, _name, phase) =>
     phase === 'end'
-      ? `part of the primary component again after ${span(d.durationMs ?? 0)}`
+      ? (notJudged(d.reason) ?? `part of the primary component again after ${span(d.durationMs ?? 0)}`)
       : `not in the primary component (${d.status}, ${d.size} of its members left): it serves nobody`,
   'galera-size': (d, _name, phase) =>
     phase === 'end'
-      ? `all ${d.expected} members are back after ${span(d.durationMs ?? 0)}`
+      ? (notJudged(d.reason) ?? `all members are back (${d.size}) after ${span(d.durationMs ?? 0)}`)
       : `the primary component has ${d.size} of ${d.expected} members`,
   'galera-flow-control': (d, _name, phase) =>
     phase === 'end'
-      ? `flow control no longer holds writes up, after ${span(d.durationMs ?? 0)}`
+      ? (notJudged(d.reason) ?? `flow control no longer holds writes up, after ${span(d.durationMs ?? 0)}`)
       : `flow control holds writes up ${Math.round(d.paused * 100)} % of the time`,
   'galera-split': (d, _name, phase) =>
     phase === 'end'
-      ? `one primary component again after ${span(d.durationMs ?? 0)}`
+      ? (notJudged(d.reason) ?? `one primary component again after ${span(d.durationMs ?? 0)}`)
       : `two primary components at once: ${d.components.map(list).join(' against ')}`,
   'dual-writes': (d, _name, phase) =>
     phase === 'end'
-      ? `one node takes all writes again after ${span(d.durationMs ?? 0)}`
+      ? (notJudged(d.reason) ?? `one node takes all writes again after ${span(d.durationMs ?? 0)}`)
       : `both sides are written to: ${byNode(d.gtids)}`,
   'ndb-node-down': (d, _name, phase) =>
     phase === 'end'
-      ? `data node ${d.nodeId} is back after ${span(d.durationMs ?? 0)}`
-      : `data node ${d.nodeId} is down (${d.status})`,
+      ? (notJudged(d.reason) ?? `${dataNode(d.nodeId)} back after ${span(d.durationMs ?? 0)}`)
+      : `${dataNode(d.nodeId)} down (${d.status})`,
   'capture-degraded': (d, _name, phase) =>
     phase === 'end'
       ? `capture on ${d.segment} sees again after ${span(d.durationMs ?? 0)}${framesLost(d.dropped)}`
@@ -253,6 +257,25 @@ function withMac(mac: string, name: NameOf): string {
 
 function blindness(blindMs: number | undefined): string {
   return blindMs === undefined ? '' : `, of which ${span(blindMs)} were not seen`;
+}
+
+/** Of a database's condition that did not end by getting better; null of one that did. */
+function notJudged(reason: string | undefined): string | null {
+  switch (reason) {
+    case 'removed':
+      return 'over: it is no such replica or member any more';
+    case 'unconfigured':
+      return 'not watched any more';
+    case 'forgotten':
+      return 'so for a day: taken as it is';
+    default:
+      return null;
+  }
+}
+
+/** 0: the servers count them, and do not name them. */
+function dataNode(nodeId: number): string {
+  return nodeId === 0 ? 'data nodes are' : `data node ${nodeId} is`;
 }
 
 function behind(lagS: number | null): string {

@@ -42,7 +42,7 @@ const IDS_MAX = 4_096;
 export class Timeline {
   now: Instant = 0 as Instant;
   #events: TimelineEvent[] = [];
-  #listener: (event: TimelineEvent) => void = () => {};
+  readonly #listeners: ((event: TimelineEvent) => void)[] = [];
   /** the latest ids, and how often each was given */
   readonly #ids = new Map<string, number>();
   static readonly #none: readonly TimelineEvent[] = [];
@@ -69,12 +69,12 @@ export class Timeline {
     const { id, time, ...rest } = draft;
     const event = { id, time, detectedAt: this.now, ...rest } as unknown as TimelineEvent;
     this.#events.push(event);
-    this.#listener(event);
+    for (const listener of this.#listeners) listener(event);
   }
 
   /** Somebody concludes more from what is told: hears it at once, so that the conclusion is known then, too. */
   listen(listener: (event: TimelineEvent) => void): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
   }
 
   get hasEvents(): boolean {

@@ -13,8 +13,8 @@ const SOON_MS = 100;
 export function askOnce(target: ProxyTarget | ProbeTarget): Promise<Told> {
   const settings =
     'place' in target
-      ? { proxies: [{ ...target, everyMs: SOON_MS }], probes: [] }
-      : { proxies: [], probes: [{ ...target, everyMs: 2 * target.timeoutMs }] };
+      ? { proxies: [{ ...target, everyMs: SOON_MS }], probes: [], databases: [] }
+      : { proxies: [], probes: [{ ...target, everyMs: 2 * target.timeoutMs }], databases: [] };
   return new Promise((resolve) => {
     const poller = new Poller(settings, {
       now: () => instantFromUs(0),

@@ -18,6 +18,8 @@ export interface DatabaseReading {
   /** a replica's channels, empty where it is none; null where that may not be asked (see `denied`) */
   readonly channels: readonly ChannelReading[] | null;
   readonly gtid: GtidReading | null;
+  /** where it writes its own binary log; null or absent where it writes none, or may not be asked (see `denied`) */
+  readonly binlog?: BinlogPosition | null;
   /** rows of the heartbeat table; null where none is configured or it cannot be read */
   readonly heartbeats: readonly HeartbeatRow[] | null;
   /** null where wsrep is off or absent */

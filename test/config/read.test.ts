@@ -47,8 +47,8 @@ clusters:
       {
         name: 'orders-db',
         nodes: [
-          { name: 'hosta', addresses: ['192.168.10.11', 'fe80::a'], proxies: [] },
-          { name: 'hostb', addresses: ['192.168.10.12'], proxies: [] },
+          { name: 'hosta', addresses: ['192.168.10.11', 'fe80::a'], proxies: [], databases: [] },
+          { name: 'hostb', addresses: ['192.168.10.12'], proxies: [], databases: [] },
         ],
         virtualRouters: [
           {

@@ -23,6 +23,7 @@ function configuration(service: ObservedService | null): ObserverConfiguration {
     proxies: [
       { target: `http://10.0.0.${host}/`, everyMs: 2_000, runs: 'always' as const, startupGraceMs: 0 },
     ],
+    databases: [],
   });
   const router = { vrid: 51, segment: null, vips: ['10.0.0.100'], nodes: [], unicast: false, service };
   return {

@@ -14,7 +14,7 @@ function configuration(runs: 'always' | 'on-holder' = 'always'): ObserverConfigu
     clusters: [
       {
         name: 'web',
-        nodes: [{ name: 'host-a', addresses: ['10.0.0.1'], proxies: [proxy] }],
+        nodes: [{ name: 'host-a', addresses: ['10.0.0.1'], proxies: [proxy], databases: [] }],
         virtualRouters: [],
       },
     ],

@@ -25,8 +25,10 @@
  *   configured cluster=web vrid=51 vips=… nodes=a,b [unicast]   before the first command that takes time
  *     … proxies=a,b [runs=on-holder grace=5]                    and these nodes' proxies are polled
  *     … service=http://10.0.0.100/ every=200 rise=3             and the service behind the VIP is probed
+ *     … databases=a,b [every=5000]                              and these nodes' databases are polled
  *   probe 3..5 fail=refused | probe 5.2 [node=a] [by=host-b]    probes that begin then, one every `every`, fail or
  *                                          succeed: through the VIP, or at a node; known `took=1` ms later
+ *   database a 3..20 [every=5000] …       what its database answers: see database-words.ts
  *
  * Any `let` setting may also stand on an advert (`mac=`, `src=`, `segment=` too). Addresses and MACs of nodes show
  * as their names in the events.
@@ -45,6 +47,7 @@ import { Observer } from '../../src/observer/observer.ts';
 import type { Sample } from '../../src/samples.ts';
 import { type Instant, instantFromUs, MS, SECOND } from '../../src/time.ts';
 import { type Advert, INVALIDATING, type Problem } from '../../src/wire/packet.ts';
+import { databaseObservation } from './database-words.ts';
 import { proxyPoll } from './proxy-commands.ts';
 
 /** Plays a scenario and answers it with the events that really followed. */
@@ -250,6 +253,13 @@ class Scenario {
         return times(second, settings).map((at, _, [from = 0]) =>
           proxyPoll(first, us(at), at - from, words.slice(2), settings.cluster ?? 'web'),
         );
+      case 'database':
+        return times(second, { ...settings, interval: settings.every ?? '5000' }).map((at, i) =>
+          databaseObservation(
+            { at: us(at), poll: i, node: first, cluster: settings.cluster ?? 'web' },
+            words,
+          ),
+        );
       case 'sink':
         return [
           {
@@ -357,7 +367,16 @@ class Scenario {
             name: `host-${name}`,
             addresses: [this.#address(name)],
             proxies: proxiesOf(name, settings),
-            databases: [],
+            databases: (settings.databases ?? '').split(',').includes(name)
+              ? [
+                  {
+                    target: `mysql://host-${name}:3306`,
+                    host: this.#address(name),
+                    port: 3306,
+                    everyMs: Number(settings.every ?? 5_000),
+                  },
+                ]
+              : [],
           })),
           virtualRouters: [
             {
