@@ -274,6 +274,7 @@ export class App {
       routers: this.#observer.state(),
       services: this.#observer.services(),
       proxies: this.#observer.proxies(),
+      databases: this.#observer.databases(),
       events,
       open: open.map(({ event }) => event),
       health: {
@@ -426,7 +427,7 @@ export class App {
     });
   }
 
-  // ---- HAProxy and services: asked, and what comes back is observed, in order with the frames.
+  // ---- HAProxy, services and databases: asked, and what comes back is observed, in order with the frames.
 
   /** In place of the one that there is, whose answers count no more from the call on. */
   async #startPoller({ polls }: Configuration): Promise<void> {
@@ -434,7 +435,7 @@ export class App {
     this.#poller = null;
     this.#polledFrom = this.#pump.present();
     await before?.stop();
-    if (polls.proxies.length + polls.probes.length === 0) return;
+    if (polls.proxies.length + polls.probes.length + polls.databases.length === 0) return;
     // Loaded where it is needed: clients of HTTP and MySQL are a good part of this process.
     const { Poller } = await import('./poll/poller.ts');
     if (this.#stopping !== null) return;
@@ -450,6 +451,7 @@ export class App {
   #isOutdated(observation: Observation): boolean {
     switch (observation.kind) {
       case 'proxy':
+      case 'database':
         return observation.askedAt < this.#polledFrom;
       case 'probe':
         return observation.startedAt < this.#polledFrom;

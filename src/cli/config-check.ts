@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import type { Configuration } from '../config/read.ts';
 import { socketPaths } from '../control/socket-path.ts';
-import type { PollSettings } from '../poll/settings.ts';
+import type { DatabaseTarget, PollSettings } from '../poll/settings.ts';
 import { configurationOf } from './configuration.ts';
 import type { Output } from './output.ts';
 import { journalPaths } from './places.ts';
@@ -23,6 +23,8 @@ function* understood(configuration: Configuration): Generator<string> {
       yield `  node ${node.name}: ${node.addresses.join(', ')}`;
       for (const { target, everyMs, runs } of node.proxies)
         yield `    HAProxy at ${target}, asked every ${duration(everyMs)}${runs === 'on-holder' ? '; runs where the VIP is' : ''}`;
+      for (const database of polls.databases)
+        if (database.cluster === name && database.node === node.name) yield `    ${databaseText(database)}`;
     }
     for (const [place, router] of virtualRouters.entries()) {
       const where = router.segment === null ? 'on whichever segment it is heard' : `on ${router.segment}`;
@@ -56,6 +58,13 @@ function* understood(configuration: Configuration): Generator<string> {
     yield `Grafana at ${grafana.url}${grafana.annotations ? ', told of failovers and conditions as annotations' : ', for `vipwatch dashboards`'}`;
   }
   yield 'The configuration is valid.';
+}
+
+/** Whoever reads it looks for what may be wrong: as whom, by what way, with which table. */
+function databaseText({ label, everyMs, credentials, tls, heartbeat }: DatabaseTarget): string {
+  const encrypted = tls === null ? '' : `, over TLS${tls.insecure ? ' with whichever certificate' : ''}`;
+  const table = heartbeat === null ? '' : `; heartbeats in ${heartbeat.schema}.${heartbeat.table}`;
+  return `database at ${label}, asked every ${duration(everyMs)} as ${credentials.user}${encrypted}${table}`;
 }
 
 /** `through the VIP and at hosta, hostb` */

@@ -29,7 +29,8 @@ export function* configLines(routers: readonly HeardRouter[], source: string): G
   const written = new Set<string>();
   for (const [i, cluster] of clustersOf(routers).entries()) yield* clusterLines(cluster, i + 1, written);
   yield '';
-  yield '# -> Is what the address stands for alive, too? Under a node its HAProxy, under a virtual router its service:';
+  yield '# -> Is what the address stands for alive, too? Under a node its HAProxy and its database server, under a virtual';
+  yield '#    router its service:';
   for (const line of ASKED) yield `#${line}`;
   yield '';
   yield '# Where the timeline is kept, and for how long. Without a path: $STATE_DIRECTORY, /var/lib/vipwatch or';
@@ -49,6 +50,8 @@ const EXAMPLE = [
 
 const ASKED = [
   '        haproxy: [{url: "http://192.168.10.11:8888/status"}]    # or unix:/run/haproxy/admin.sock of this machine',
+  '        database: [{url: "mysql://192.168.10.11:3306", user: vipwatch, password: "file:/etc/vipwatch/db-password"}]',
+  '        # heartbeat: percona.heartbeat tells the true lag; the account needs grants by its release: docs/databases.md',
   '        service: {probe: "tcp://192.168.10.10:3306"}    # http:// and mysql:// look deeper: docs/configuration.md',
 ];
 

@@ -2,7 +2,7 @@
 import type { Configuration } from '../config/read.ts';
 import { type Output, UsageError } from './output.ts';
 
-/** Null where none was given. What this version does not use, or what may not be meant, is remarked upon. */
+/** Null where none was given. What may not be meant is remarked upon. */
 export async function configurationOf(
   file: string | undefined,
   output: Output,
@@ -16,10 +16,6 @@ export async function configurationOf(
   } catch (error) {
     if (error instanceof ConfigurationError) throw new UsageError(error.message, { cause: error });
     throw error;
-  }
-  const unused = [...new Set(configuration.unused.map((path) => path.slice(path.lastIndexOf('.') + 1)))];
-  if (unused.length > 0) {
-    output.remark(`note: ${file}: ${unused.join(', ')} ${unused.length === 1 ? 'is' : 'are'} not used yet`);
   }
   for (const remark of configuration.remarks) output.remark(`note: ${remark}`);
   return configuration;

@@ -1,29 +1,32 @@
-/** What `vipwatch doctor` finds out by asking each configured HAProxy and service once. */
+/** What `vipwatch doctor` finds out by asking each configured HAProxy, service and database once. */
 import type { Configuration } from '../config/read.ts';
 import type { PollFailure, ProbeObservation, ProxyObservation } from '../observation.ts';
 import type { ProbeTarget, ProxyTarget } from '../poll/settings.ts';
 import type { Check } from './doctor.ts';
+import { databaseCheck } from './doctor-database.ts';
 import { duration, plural } from './terminal.ts';
 
 type Asking = Pick<Configuration, 'polls' | 'observer'>;
 
 /** In the order of the configuration. `asRoot`: what only the daemon's own user can find out is said. */
 export async function askedChecks({ polls, observer }: Asking, asRoot: boolean): Promise<readonly Check[]> {
-  if (polls.proxies.length + polls.probes.length === 0) return [];
-  const { askOnce } = await import('../poll/once.ts');
-  const told = await Promise.all([...polls.proxies, ...polls.probes].map(askOnce));
+  const { proxies, probes, databases } = polls;
+  if (proxies.length + probes.length + databases.length === 0) return [];
+  const { askDatabaseOnce, askProxyOnce, askServiceOnce } = await import('../poll/once.ts');
+  const { accountAt } = await import('../poll/databases/account.ts');
   const runsOf = ({ cluster, node, index }: ProxyTarget) =>
     observer.clusters.find(({ name }) => name === cluster)?.nodes.find(({ name }) => name === node)?.proxies[
       index
     ]?.runs ?? 'always';
-  return told.flatMap((answer, i) => {
-    if (answer.kind === 'proxy') {
-      const target = polls.proxies[i];
-      return target === undefined ? [] : [proxyCheck(target, answer, runsOf(target), asRoot)];
-    }
-    const target = polls.probes[i - polls.proxies.length];
-    return target === undefined ? [] : [serviceCheck(target, answer)];
-  });
+  return await Promise.all([
+    ...proxies.map(async (target) => proxyCheck(target, await askProxyOnce(target), runsOf(target), asRoot)),
+    ...probes.map(async (target) => serviceCheck(target, await askServiceOnce(target))),
+    ...databases.map(async (target) => {
+      const told = await askDatabaseOnce(target);
+      const lacksGrants = (told.reading?.denied.length ?? 0) > 0;
+      return databaseCheck(target, told, lacksGrants ? await accountAt(target) : null);
+    }),
+  ]);
 }
 
 function proxyCheck(

@@ -31,6 +31,8 @@ export interface Check {
   readonly what: string;
   /** what to do; null where it is ok */
   readonly advice: string | null;
+  /** statements to be copied, one a line; none else */
+  readonly statements?: readonly string[];
 }
 
 /** Answers the exit status. */
@@ -45,10 +47,14 @@ export async function doctor(options: DoctorOptions, output: Output): Promise<nu
   return failed ? 1 : 0;
 }
 
-export function* checkLines({ state, what, advice }: Check, paint: Paint): Generator<string> {
+export function* checkLines(
+  { state, what, advice, statements = [] }: Check,
+  paint: Paint,
+): Generator<string> {
   const colour = state === 'ok' ? 'green' : state === 'warn' ? 'yellow' : 'red';
   yield `${paint(state.padEnd(4), colour)}  ${what}`;
   if (advice !== null) yield `      → ${advice}`;
+  for (const statement of statements) yield `        ${statement}`;
 }
 
 async function* checks(options: DoctorOptions, output: Output): AsyncGenerator<Check> {

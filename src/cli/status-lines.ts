@@ -5,6 +5,7 @@
 import { type Instant, instantFromIso, instantFromUs, MS } from '../time.ts';
 import type {
   CaptureStatus,
+  DatabaseStatus,
   ProxyStatus,
   RouterStatus,
   SegmentStatus,
@@ -43,9 +44,10 @@ export function* statusLines(status: StatusDocument, clock: Clock, paint: Paint)
     yield 'No virtual router has been heard.';
   }
 
-  if (status.services.length + status.proxies.length > 0) yield '';
+  if (status.services.length + status.proxies.length + status.databases.length > 0) yield '';
   for (const service of status.services) yield* stateLines(serviceText(service, now), paint);
   for (const proxy of status.proxies) yield* stateLines(proxyText(proxy, now), paint);
+  for (const database of status.databases) yield* stateLines(databaseText(database, now), paint);
 
   const foreign = status.virtualRouters.filter((router) => !router.ours);
   if (foreign.length > 0) {
@@ -252,6 +254,75 @@ function answeringText(head: string, { release, backends, error }: ProxyStatus):
     text: `${head} ${parts.join('; ')}`,
     severity: dead.length > 0 ? 'critical' : isWarned ? 'warning' : 'ok',
   };
+}
+
+function databaseText(database: DatabaseStatus, now: Instant): Told {
+  const { node, target, reachable, since, error } = database;
+  const head = `Database on ${node}, ${target}:`;
+  const why = error === null ? '' : `: ${error}`;
+  if (reachable === null) return { text: `${head} not known yet${why}`, severity: 'warning' };
+  if (reachable) return answeringDatabase(head, database);
+  return {
+    text: `${head} DOES NOT ANSWER${since === null ? '' : ` for ${span(since, now)}`}${why}`,
+    severity: 'critical',
+  };
+}
+
+/** What kind of server, then each thing that it does for others, then what is not as it should be. */
+function answeringDatabase(head: string, database: DatabaseStatus): Told {
+  const { version, readOnly, channels, galera, ndb, denied, error } = database;
+  const isNdbShort = ndb !== null && ndb.ready !== null && ndb.total !== null && ndb.ready < ndb.total;
+  const parts = [
+    `${version ?? 'answers'}${readOnly === true ? ', read-only' : ''}`,
+    ...channels.slice(0, CHANNELS_MAX).map(channelText),
+    ...(channels.length > CHANNELS_MAX ? [`${channels.length - CHANNELS_MAX} more channels`] : []),
+    ...(galera === null ? [] : [galeraText(galera)]),
+    ...(ndb === null ? [] : [`NDB: ${ndb.ready ?? '?'} of ${ndb.total ?? '?'} data nodes ready`]),
+    ...denied,
+    ...(error === null ? [] : [`the last poll failed: ${error}`]),
+  ];
+  const isBroken = channels.some(({ io, sql }) => io === 'no' || sql === 'no') || galera?.primary === false;
+  const isWarned =
+    channels.some(({ io, sql }) => io !== 'yes' || sql !== 'yes') ||
+    isNdbShort ||
+    denied.length > 0 ||
+    error !== null;
+  return {
+    text: `${head} ${parts.join('; ')}`,
+    severity: isBroken ? 'critical' : isWarned ? 'warning' : 'ok',
+  };
+}
+
+const CHANNELS_MAX = 4;
+
+/** `replicates from hosta, 0.4 s behind (heartbeat)` */
+function channelText({
+  name,
+  source,
+  io,
+  sql,
+  lagS,
+  lagSource,
+  error,
+}: DatabaseStatus['channels'][number]): string {
+  const channel = name === 'default' ? '' : ` (channel ${name})`;
+  const lag =
+    lagS === null
+      ? 'how far behind is not known'
+      : `${duration(lagS * 1_000)} behind (${lagSource ?? 'server'})`;
+  if (io === 'yes' && sql === 'yes') return `replicates from ${source}${channel}, ${lag}`;
+  const why = error === null ? '' : `: ${error}`;
+  const stopped = io === 'no' || sql === 'no';
+  const threads = `receiver ${THREADS[io]}, applier ${THREADS[sql]}`;
+  return `${stopped ? 'DOES NOT REPLICATE from' : 'is not connected to'} ${source}${channel} (${threads})${why}`;
+}
+
+const THREADS = { yes: 'runs', no: 'stopped', connecting: 'connects' } as const;
+
+function galeraText({ primary, state, size, flowPaused }: NonNullable<DatabaseStatus['galera']>): string {
+  const paused =
+    flowPaused === null || flowPaused < 0.01 ? '' : `, writes held up ${percent(flowPaused)} of the time`;
+  return `Galera: ${primary ? '' : 'NOT PRIMARY, '}${state}${size === null ? '' : `, ${plural(size, 'member')}`}${paused}`;
 }
 
 const NAMES_MAX = 6;

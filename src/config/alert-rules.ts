@@ -66,7 +66,7 @@ export function parseRulesFile(
   environment: Environment = {},
 ): RulesFile {
   const yaml = new LocatedYaml(content, file);
-  yaml.resolveValues(environment, '.', new Set());
+  yaml.resolveValues(environment, '.');
   const parsed = yaml.check(rulesSchema, yaml.value());
   if (parsed !== null) checkRules(parsed.rules ?? [], yaml, receivers);
   yaml.throwIfWrong();

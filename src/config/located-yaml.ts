@@ -47,22 +47,9 @@ export class LocatedYaml {
     this.#problems.push({ line: this.lineOf(path), text: `${pathText(path)}: ${wrong}; ${right}` });
   };
 
-  /** `folder`: what paths are relative to. Answers the places of `passedOver` keys, which stay as they are. */
-  resolveValues(
-    environment: Environment,
-    folder: string,
-    passedOver: ReadonlySet<string>,
-  ): readonly string[] {
-    const unused: string[] = [];
+  /** `folder`: what paths are relative to. */
+  resolveValues(environment: Environment, folder: string): void {
     visit(this.#document, {
-      Pair: (_, pair, ancestors) => {
-        if (!isScalar(pair.key) || typeof pair.key.value !== 'string') return;
-        const path = [...pathTo(ancestors), pair.key.value];
-        const lastKeys = path.filter((step) => typeof step === 'string').slice(-2);
-        if (!passedOver.has(lastKeys.join('.'))) return;
-        unused.push(pathText(path));
-        return visit.SKIP;
-      },
       Scalar: (key, scalar, ancestors) => {
         if (key === 'key' || typeof scalar.value !== 'string') return;
         const resolved = resolveValue(scalar.value, environment, folder);
@@ -77,7 +64,6 @@ export class LocatedYaml {
         this.#unresolved.add(pathText(path));
       },
     });
-    return unused;
   }
 
   value(): unknown {

@@ -5,11 +5,13 @@
  * what is not of its shape is passed over here, because the shape's own check tells of it.
  */
 import { isIP } from 'node:net';
+import { DEFAULT_THRESHOLDS } from '../observer/configuration.ts';
+import { checkDatabases } from './database.ts';
 import { checkGrafana } from './grafana.ts';
 import { checkProxies } from './haproxy.ts';
 import { checkInflux } from './influx.ts';
 import { checkService } from './service.ts';
-import { canonicalAddress } from './shapes.ts';
+import { canonicalAddress, durationMs } from './shapes.ts';
 
 export type Path = readonly PropertyKey[];
 /** What is wrong at a place, and what would be right. */
@@ -50,6 +52,7 @@ export function checkMeaning(file: unknown, report: Report, shown: Shown): void 
   for (const place of places) checkCluster(place, report, shown);
   checkVrids(places, report);
   checkInterfaces(mapping(mapping(file).capture).interfaces, report, shown);
+  checkThresholds(mapping(mapping(file).thresholds), report);
   checkGrafana(mapping(file).grafana, report);
   checkInflux(mapping(file).influx, report);
 }
@@ -89,13 +92,13 @@ function checkCluster({ path, value }: Place, report: Report, shown: Shown): voi
     routers.flatMap((router) => list(router.value.vips).filter(isText).map(canonicalAddress)),
   );
   const proxyOwners = new Map<string, string>();
+  const databaseOwners = new Map<string, string>();
   for (const node of nodes) {
-    const proxies = list(node.value.haproxy).map((proxy, p) => ({
-      path: [...node.path, 'haproxy', p],
-      value: mapping(proxy),
-    }));
-    const name = isText(node.value.name) ? shown([...node.path, 'name'], node.value.name) : 'another node';
-    checkProxies(proxies, { vips, owners: proxyOwners, owner: name }, report);
+    const items = (key: string) =>
+      list(node.value[key]).map((item, i) => ({ path: [...node.path, key, i], value: mapping(item) }));
+    const owner = isText(node.value.name) ? shown([...node.path, 'name'], node.value.name) : 'another node';
+    checkProxies(items('haproxy'), { vips, owners: proxyOwners, owner }, report);
+    checkDatabases(items('database'), { vips, owners: databaseOwners, owner }, report);
   }
   for (const router of routers)
     checkService([...router.path, 'service'], mapping(router.value.service), report);
@@ -153,6 +156,23 @@ function checkVrids(places: readonly Place[], report: Report): void {
         : 'a segment has each VRID once in IPv4 and once in IPv6',
     );
   }
+}
+
+/** The critical lag comes after the warning, which stays open beside it. */
+function checkThresholds(thresholds: Readonly<Record<string, unknown>>, report: Report): void {
+  const secondsOf = (key: string, otherwise: number) => {
+    const parsed = durationMs.safeParse(thresholds[key]);
+    return parsed.success ? parsed.data / 1_000 : thresholds[key] === undefined ? otherwise : null;
+  };
+  const warning = secondsOf('lagWarning', DEFAULT_THRESHOLDS.lagWarningS);
+  const critical = secondsOf('lagCritical', DEFAULT_THRESHOLDS.lagCriticalS);
+  if (warning === null || critical === null || critical > warning) return;
+  const key = thresholds.lagCritical === undefined ? 'lagWarning' : 'lagCritical';
+  report(
+    ['thresholds', key],
+    'the critical lag is not beyond the warning',
+    `expected lagCritical above lagWarning; they are ${critical}s and ${warning}s`,
+  );
 }
 
 function checkInterfaces(interfaces: unknown, report: Report, shown: Shown): void {

@@ -12,15 +12,16 @@ import {
   type ObserverConfiguration,
   type Thresholds,
 } from '../observer/configuration.ts';
-import type { PollSettings, ProbeTarget, ProxyTarget } from '../poll/settings.ts';
+import type { DatabaseTarget, PollSettings, ProbeTarget, ProxyTarget } from '../poll/settings.ts';
 import type { InfluxSettings } from '../sinks/influx-settings.ts';
 import { alertsOf } from './alerts.ts';
+import { databaseTarget, observedDatabase } from './database.ts';
 import { grafanaSettings } from './grafana.ts';
 import { observedProxy, proxyTarget } from './haproxy.ts';
 import { influxSettings } from './influx.ts';
 import { ConfigurationError, LocatedYaml } from './located-yaml.ts';
 import { checkMeaning, type Path, type Report } from './meaning.ts';
-import { type ConfigurationFile, fileSchema, LATER_KEYS } from './schema.ts';
+import { type ConfigurationFile, fileSchema } from './schema.ts';
 import { observedService, remarkOn, type Served, serviceTargets } from './service.ts';
 import { type Environment, whyUnreadable } from './values.ts';
 
@@ -35,10 +36,8 @@ export interface Configuration {
   readonly grafana: GrafanaSettings | null;
   /** null: the timeline stays in the journal */
   readonly influx: InfluxSettings | null;
-  /** HAProxy processes and services that are asked */
+  /** HAProxy processes, services and databases that are asked */
   readonly polls: PollSettings;
-  /** what the file holds that this version does not use yet: said once, by whoever reads it */
-  readonly unused: readonly string[];
   /** what is no mistake, and perhaps not meant: said once, by whoever reads it */
   readonly remarks: readonly string[];
 }
@@ -76,7 +75,7 @@ export function readConfiguration(file: string, environment: Environment): Confi
 export function parseConfiguration(text: string, file: string, environment: Environment): Configuration {
   const yaml = new LocatedYaml(text, file);
   const folder = dirname(file);
-  const unused = yaml.resolveValues(environment, folder, LATER_KEYS);
+  yaml.resolveValues(environment, folder);
   const value = yaml.value();
   const parsed = yaml.check(fileSchema, value);
   checkMeaning(value, yaml.report, (path, shown) => yaml.asWritten(path, shown));
@@ -106,7 +105,6 @@ export function parseConfiguration(text: string, file: string, environment: Envi
     grafana,
     influx,
     polls,
-    unused,
     remarks: remarksOn(parsed).map(({ path, text }) => `${file}:${yaml.lineOf(path)}: ${text}`),
   };
 }
@@ -116,11 +114,11 @@ const DAY_MS = 86_400_000;
 function clustersOf(file: ConfigurationFile): readonly ObservedCluster[] {
   return clustersWithPaths(file).map(({ cluster }) => ({
     name: cluster.name,
-    nodes: cluster.nodes.map(({ name, addresses, haproxy }) => ({
+    nodes: cluster.nodes.map(({ name, addresses, haproxy, database }) => ({
       name,
       addresses,
       proxies: (haproxy ?? []).map(observedProxy),
-      databases: [],
+      databases: (database ?? []).map((section) => observedDatabase(section, name)),
     })),
     virtualRouters: cluster.virtualRouters.map(({ vrid, segment, vips, nodes, unicast, service }, place) => ({
       vrid,
@@ -147,12 +145,18 @@ function servedBy({ name, nodes, virtualRouters }: Cluster, router: number): Ser
 function pollsOf(file: ConfigurationFile, folder: string, report: Report): PollSettings {
   const proxies: ProxyTarget[] = [];
   const probes: ProbeTarget[] = [];
+  const databases: DatabaseTarget[] = [];
   for (const { path, cluster } of clustersWithPaths(file)) {
     for (const [n, node] of cluster.nodes.entries()) {
+      const whose = { cluster: cluster.name, node: node.name };
+      const at = (...key: Path) => ({ path: [...path, 'nodes', n, ...key], folder, report });
       for (const [index, section] of (node.haproxy ?? []).entries()) {
-        const at = { path: [...path, 'nodes', n, 'haproxy', index], folder, report };
-        const target = proxyTarget(section, { cluster: cluster.name, node: node.name, index }, at);
+        const target = proxyTarget(section, { ...whose, index }, at('haproxy', index));
         if (target !== null) proxies.push(target);
+      }
+      for (const [index, section] of (node.database ?? []).entries()) {
+        const target = databaseTarget(section, { ...whose, index }, at('database', index));
+        if (target !== null) databases.push(target);
       }
     }
     for (const [router, { service }] of cluster.virtualRouters.entries()) {
@@ -161,7 +165,7 @@ function pollsOf(file: ConfigurationFile, folder: string, report: Report): PollS
       probes.push(...serviceTargets(service, servedBy(cluster, router), at));
     }
   }
-  return { proxies, probes, databases: [] };
+  return { proxies, probes, databases };
 }
 
 function remarksOn(file: ConfigurationFile): readonly { readonly path: Path; readonly text: string }[] {
@@ -189,11 +193,10 @@ function clustersWithPaths(
 function thresholdsOf({ thresholds: given }: ConfigurationFile): Thresholds {
   const d = DEFAULT_THRESHOLDS;
   if (given === undefined) return d;
-  const { flappingWindow, forgetAfter } = given;
+  const { forgetAfter } = given;
   return {
-    ...d,
     flappingFailovers: given.flappingFailovers ?? d.flappingFailovers,
-    flappingWindowS: flappingWindow === undefined ? d.flappingWindowS : flappingWindow / 1_000,
+    flappingWindowS: secondsOr(given.flappingWindow, d.flappingWindowS),
     garpMissingAfterMs: given.garpMissingAfter ?? d.garpMissingAfterMs,
     rejectedSilenceMs: given.rejectedSilence ?? d.rejectedSilenceMs,
     forgetAfterH: forgetAfter === undefined ? d.forgetAfterH : forgetAfter / 3_600_000,
@@ -201,5 +204,15 @@ function thresholdsOf({ thresholds: given }: ConfigurationFile): Thresholds {
     beyondForMs: given.beyondFor ?? d.beyondForMs,
     saturatedAt: given.saturatedAt ?? d.saturatedAt,
     driftForMs: given.driftFor ?? d.driftForMs,
+    lagWarningS: secondsOr(given.lagWarning, d.lagWarningS),
+    lagCriticalS: secondsOr(given.lagCritical, d.lagCriticalS),
+    takeoverLagS: secondsOr(given.takeoverLag, d.takeoverLagS),
+    dualWrites: given.dualWrites ?? d.dualWrites,
+    dualWritesWindowS: secondsOr(given.dualWritesWindow, d.dualWritesWindowS),
+    flowPausedAt: given.flowPausedAt ?? d.flowPausedAt,
   };
+}
+
+function secondsOr(ms: number | undefined, otherwiseS: number): number {
+  return ms === undefined ? otherwiseS : ms / 1_000;
 }

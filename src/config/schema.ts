@@ -1,10 +1,11 @@
 /**
- * The shape of `vipwatch.yaml`, as far as it is used by now. Each message says what would be right; what is
- * wrong is said by the reader, which knows the value and its line.
+ * The shape of `vipwatch.yaml`. Each message says what would be right; what is wrong is said by the reader, which
+ * knows the value and its line.
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { alertsSchema } from './alerts.ts';
+import { databaseSchema } from './database.ts';
 import { haproxySchema } from './haproxy.ts';
 import { serviceSchema } from './service.ts';
 import {
@@ -17,9 +18,6 @@ import {
   text,
 } from './shapes.ts';
 
-/** A section that a later version reads: there, and of the right form, is all that is asked of it. */
-const laterList = (key: string) => z.array(z.unknown(), { error: `a list, as \`${key}:\` is` }).optional();
-
 const ADDRESS = 'an IPv4 or IPv6 address without prefix or zone, such as 192.168.10.11';
 const address = z
   .string({ error: ADDRESS })
@@ -28,6 +26,7 @@ const address = z
 
 const VRID = 'a whole number from 1 to 255';
 const COUNT = 'a whole number from 2 up';
+const WRITES = 'a whole number from 1 up';
 const POLLS = 'a whole number from 1 to 100';
 const SHARE = 'a share above 0 and up to 1, such as 0.9';
 const NAME = 'a name, such as hosta';
@@ -38,7 +37,7 @@ const node = section({
   name: text(NAME),
   addresses: list(address, 'IP addresses').min(1, { error: 'at least one address' }),
   haproxy: list(haproxySchema, 'HAProxy processes, each with url').optional(),
-  database: laterList('database'),
+  database: list(databaseSchema, 'database servers, each with url and user').optional(),
 });
 
 const virtualRouter = section({
@@ -141,6 +140,12 @@ export const fileSchema = section({
     beyondFor: durationWithin('0s', '1d').optional(),
     saturatedAt: z.number({ error: SHARE }).gt(0, { error: SHARE }).max(1, { error: SHARE }).optional(),
     driftFor: durationWithin('0s', '1d').optional(),
+    lagWarning: durationWithin('1s', '30d').optional(),
+    lagCritical: durationWithin('1s', '30d').optional(),
+    takeoverLag: durationWithin('0s', '30d').optional(),
+    dualWrites: z.int({ error: WRITES }).min(1, { error: WRITES }).optional(),
+    dualWritesWindow: durationWithin('1s', '1h').optional(),
+    flowPausedAt: z.number({ error: SHARE }).gt(0, { error: SHARE }).max(1, { error: SHARE }).optional(),
   }).optional(),
   journal: section({
     path: text('the path of a file, such as /var/lib/vipwatch/journal.db').optional(),
@@ -158,6 +163,3 @@ export const fileSchema = section({
 });
 
 export type ConfigurationFile = z.infer<typeof fileSchema>;
-
-/** Keys whose contents a later version reads, neither resolved nor checked: by the list in whose items they stand. */
-export const LATER_KEYS: ReadonlySet<string> = new Set(['nodes.database']);

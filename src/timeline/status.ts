@@ -3,7 +3,14 @@
  * observer knows now and the events of the last 24 hours. Times are ISO 8601 in UTC, as everywhere in JSON.
  */
 import type { TimelineEvent } from '../events.ts';
-import type { NodeServiceState, ProxyState, RouterState, ServiceState, SpeakerState } from '../state.ts';
+import type {
+  DatabaseState,
+  NodeServiceState,
+  ProxyState,
+  RouterState,
+  ServiceState,
+  SpeakerState,
+} from '../state.ts';
 import { type Instant, isoTime, MS, plusUs, SECOND } from '../time.ts';
 import { adviceFor } from './advice.ts';
 import { fromTheBegin } from './opening.ts';
@@ -18,6 +25,7 @@ export interface StatusSources {
   readonly routers: readonly RouterState[];
   readonly services: readonly ServiceState[];
   readonly proxies: readonly ProxyState[];
+  readonly databases: readonly DatabaseState[];
   /** of the last 24 hours, in any order */
   readonly events: readonly TimelineEvent[];
   /** the begins of all open conditions, however old */
@@ -66,6 +74,8 @@ export interface StatusDocument {
   readonly services: readonly ServiceStatus[];
   /** those that are polled, in the order of the configuration */
   readonly proxies: readonly ProxyStatus[];
+  /** likewise */
+  readonly databases: readonly DatabaseStatus[];
   readonly segments: readonly SegmentStatus[];
   readonly captures: readonly CaptureStatus[];
   readonly health: ObserverHealth;
@@ -112,6 +122,10 @@ export interface ServiceStatus extends Omit<ServiceState, 'since' | 'nodes'> {
 export interface ProxyStatus extends Omit<ProxyState, 'since' | 'lastAnsweredAt'> {
   readonly since: string | null;
   readonly lastAnsweredAt: string | null;
+}
+
+export interface DatabaseStatus extends Omit<DatabaseState, 'since'> {
+  readonly since: string | null;
 }
 
 export interface LastDay {
@@ -191,6 +205,7 @@ export function statusDocument(sources: StatusSources): StatusDocument {
       since: isoOrNull(proxy.since),
       lastAnsweredAt: isoOrNull(proxy.lastAnsweredAt),
     })),
+    databases: sources.databases.map((database) => ({ ...database, since: isoOrNull(database.since) })),
     segments: segmentsOf(routers),
     captures: captures.map((capture) => ({ ...capture, since: isoTime(capture.since) })),
     health,

@@ -28,6 +28,11 @@ export function selectDenied(on: string): string {
   return `SELECT on ${on} is denied: GRANT SELECT ON ${on}`;
 }
 
+/** From such words what is to be granted, `SLAVE MONITOR ON *.*`; null where no grant would help. */
+export function grantIn(denied: string): string | null {
+  return /: GRANT (.+?)(?: \(.*\))?$/.exec(denied)?.[1] ?? null;
+}
+
 const DENIED = new Set([1044, 1045, 1142, 1143, 1227, 1370]);
 
 /** Whether a statement's error means that the account may not. */
