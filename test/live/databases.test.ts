@@ -125,6 +125,8 @@ describeLive('two MariaDB masters behind the VIP', { concurrent: true }, () => {
       expect(alive.beginId).toBe(dead.id);
       expectSoonAfter(alive, began, POLL_MS);
       await observer.event({ kind: 'replication-broken', phase: 'end', subject: 'replica:lb2/default' });
+      await observer.event({ kind: 'server-down', phase: 'end', subject: 'proxy:lb1/mysql/db' });
+      await observer.event({ kind: 'backend-down', phase: 'end', subject: 'proxy:lb1/mysql' });
       const back = await observer.event({ kind: 'failover', subject: vr, details: { cause: 'preemption' } });
       await observer.event({ kind: 'takeover-fitness', details: { to: lb1.address, transactions: 0 } });
       expect(back.details).toMatchObject({ from: lb2.address, to: lb1.address });
