@@ -74,6 +74,7 @@ async function daemon(open: readonly TimelineEvent[] = []): Promise<Daemon> {
         routers: [],
         services: [],
         proxies: [],
+        databases: [],
         events,
         open,
         health: { delayMs: 1, waiting: 0, lastSeq: events.length },

@@ -1,4 +1,4 @@
-/** A node's `haproxy` and a virtual router's `service`. */
+/** A node's `haproxy` and `database`, and a virtual router's `service`. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,11 +24,16 @@ function problems(text: string, environment: Record<string, string> = {}): strin
 const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
 
 /** One cluster whose first node has these HAProxy processes. */
-const withProxies = (...items: readonly string[]) => `cluster: web
+const withProxies = (...items: readonly string[]) => withAsked('haproxy', items);
+
+/** The same with database servers. */
+const withDatabases = (...items: readonly string[]) => withAsked('database', items);
+
+const withAsked = (key: string, items: readonly string[]) => `cluster: web
 nodes:
   - name: hosta
     addresses: [10.0.0.1]
-    haproxy:
+    ${key}:
 ${items.map((item) => `      - ${item}`).join('\n')}
   - {name: hostb, addresses: [10.0.0.2]}
 virtualRouters: [{vrid: 51, vips: [10.0.0.100]}]
@@ -47,7 +52,7 @@ virtualRouters:
 
 describe('a HAProxy process', () => {
   it('is asked every 2 s, and always runs, unless it is said otherwise', () => {
-    const { polls, observer, unused } = read(withProxies('{url: "http://10.0.0.1:8888/status"}'));
+    const { polls, observer } = read(withProxies('{url: "http://10.0.0.1:8888/status"}'));
     expect(polls.proxies).toEqual([
       {
         cluster: 'web',
@@ -75,7 +80,6 @@ describe('a HAProxy process', () => {
       ],
       [],
     ]);
-    expect(unused).toEqual([]);
   });
 
   it('may be asked at its unix socket, or one of TCP, and be where the VIP is', () => {
@@ -187,6 +191,147 @@ describe('a HAProxy process', () => {
     'http://10.0.0.1/#x',
   ])('is nowhere at %s', (url) => {
     expect(problems(withProxies(`{url: "${url}"}`))).toMatch(/^v\.yaml:6: .*url: the value does not fit/);
+  });
+});
+
+describe('a database server', () => {
+  it('is asked every 2 s, in the clear, unless it is said otherwise', () => {
+    const { polls, observer } = read(withDatabases('{url: "mysql://10.0.0.1", user: vipwatch, password: p}'));
+    expect(polls.databases).toEqual([
+      {
+        cluster: 'web',
+        node: 'hosta',
+        index: 0,
+        label: 'mysql://10.0.0.1:3306',
+        everyMs: 2_000,
+        timeoutMs: 2_000,
+        place: { kind: 'tcp', host: '10.0.0.1', port: 3306 },
+        credentials: { user: 'vipwatch', password: 'p' },
+        tls: null,
+        heartbeat: null,
+      },
+    ]);
+    expect(observer.clusters[0]?.nodes.map(({ databases }) => databases)).toEqual([
+      [{ target: 'mysql://10.0.0.1:3306', host: '10.0.0.1', port: 3306, everyMs: 2_000 }],
+      [],
+    ]);
+  });
+
+  it('may be asked over TLS, at any port, with a heartbeat table', () => {
+    writeFileSync(join(folder, 'db-ca.pem'), PEM);
+    const { polls, observer } = read(
+      withDatabases(
+        '{url: "mariadb://[FD00::0:a]:3307/", user: u, every: 1s, timeout: 500ms, tls: true, caFile: db-ca.pem, heartbeat: percona.heartbeat}',
+        '{url: "mysql://db1.example.com", user: u, tls: true, insecure: true}',
+      ),
+    );
+    expect(polls.databases).toMatchObject([
+      {
+        label: 'mariadb://[fd00::a]:3307',
+        everyMs: 1_000,
+        timeoutMs: 500,
+        place: { kind: 'tcp', host: 'fd00::a', port: 3307 },
+        credentials: { user: 'u', password: '' },
+        tls: { ca: PEM, insecure: false },
+        heartbeat: { schema: 'percona', table: 'heartbeat' },
+      },
+      { index: 1, label: 'mysql://db1.example.com:3306', tls: { ca: null, insecure: true } },
+    ]);
+    expect(observer.clusters[0]?.nodes[0]?.databases[0]).toEqual({
+      target: 'mariadb://[fd00::a]:3307',
+      host: 'fd00::a',
+      port: 3307,
+      everyMs: 1_000,
+    });
+  });
+
+  it.each(['unix:/run/s.sock', 'unix:///run/s.sock', 'mysql:///run/s.sock', 'mariadb:///run/s.sock'])(
+    'may be asked at its unix socket: %s',
+    (url) => {
+      const { polls, observer } = read(withDatabases(`{url: "${url}", user: vipwatch}`));
+      expect(polls.databases).toMatchObject([
+        { label: 'unix:/run/s.sock', place: { kind: 'unix', path: '/run/s.sock' } },
+      ]);
+      // as a source it is known by its node
+      expect(observer.clusters[0]?.nodes[0]?.databases).toMatchObject([
+        { target: 'unix:/run/s.sock', host: 'hosta', port: 3306 },
+      ]);
+    },
+  );
+
+  it('has its password from outside, as a key or in its URL, which it leaves', () => {
+    writeFileSync(join(folder, 'db-password'), 'p@ss/w:rd%\n');
+    const { polls, observer } = read(
+      withDatabases(
+        `{url: "mysql://vipwatch:\${PASSWORD}@10.0.0.1"}`,
+        '{url: "mysql://10.0.0.1:3307", user: vipwatch, password: "file:db-password"}',
+      ),
+      { PASSWORD: 'p@ss/w:rd%' },
+    );
+    const credentials = { user: 'vipwatch', password: 'p@ss/w:rd%' };
+    expect(polls.databases.map((target) => target.credentials)).toEqual([credentials, credentials]);
+    expect(polls.databases.map(({ label }) => label)).toEqual([
+      'mysql://10.0.0.1:3306',
+      'mysql://10.0.0.1:3307',
+    ]);
+    expect(JSON.stringify(observer)).not.toContain('p@ss');
+  });
+
+  it('is refused with all that is wrong, by line and key, and no secret', () => {
+    const text = problems(
+      withDatabases(
+        `{url: "postgres://u:\${SECRET}@h/", every: 10ms, timeout: 2m, heartbeat: heartbeat, tls: yes}`,
+        '{url: "mysql://10.0.0.1"}',
+        '{url: "mysql://10.0.0.1:3307", password: hunter2}',
+        `{url: "mysql://u:\${SECRET}@10.0.0.1:3308", user: u, password: hunter2}`,
+        '{url: "unix:/a.sock", user: u, tls: true}',
+        '{url: "mysql://10.0.0.1:3309", user: u, insecure: true, caFile: ca.pem}',
+        '{url: "mysql://10.0.0.100", user: u}',
+        '{url: "mariadb://10.0.0.1:3306", user: u}',
+        '{url: "mysql:///a.sock", user: u, colour: red}',
+        '{user: u}',
+        '{url: "mysql://10.0.0.1:3310", user: 7, password: 7}',
+      ),
+      { SECRET: 'hunter2' },
+    );
+    expect(text).not.toContain('hunter2');
+    expect(text.split('\n').map((line) => line.split('; ')[0])).toEqual([
+      'v.yaml:6: nodes[0].database[0].url: the value does not fit',
+      'v.yaml:6: nodes[0].database[0].every: "10ms" does not fit',
+      'v.yaml:6: nodes[0].database[0].timeout: "2m" does not fit',
+      'v.yaml:6: nodes[0].database[0].heartbeat: "heartbeat" does not fit',
+      'v.yaml:6: nodes[0].database[0].tls: "yes" does not fit',
+      'v.yaml:7: nodes[0].database[1].user: missing',
+      'v.yaml:8: nodes[0].database[2].user: missing',
+      'v.yaml:9: nodes[0].database[3].user: stands beside the user in url',
+      'v.yaml:10: nodes[0].database[4].tls: is not for a socket',
+      'v.yaml:11: nodes[0].database[5].caFile: is for tls: true only',
+      'v.yaml:11: nodes[0].database[5].insecure: is for tls: true only',
+      'v.yaml:12: nodes[0].database[6].url: asks whoever holds the VIP',
+      "v.yaml:13: nodes[0].database[7].url: is hosta's already",
+      'v.yaml:14: nodes[0].database[8].colour: unknown key',
+      "v.yaml:14: nodes[0].database[8].url: is hosta's already",
+      'v.yaml:15: nodes[0].database[9].url: missing',
+      'v.yaml:16: nodes[0].database[10].user: 7 does not fit',
+      'v.yaml:16: nodes[0].database[10].password: the value (a number: put it in quotes) does not fit',
+    ]);
+    expect(
+      problems(withDatabases('{url: "mysql://10.0.0.1", user: u, tls: true, caFile: nowhere.pem}')),
+    ).toMatch(/^v\.yaml:6: nodes\[0\]\.database\[0\]\.caFile: nowhere\.pem cannot be read: no such file/);
+  });
+
+  it.each([
+    'mysql://vipwatch:100%@10.0.0.1',
+    'mysql://:secret@10.0.0.1',
+    'mysql://10.0.0.1:0',
+    'mysql://10.0.0.1/orders',
+    'mysql://',
+    'unix:run/s.sock',
+    'unix:/',
+  ])('is nowhere at %s', (url) => {
+    expect(problems(withDatabases(`{url: "${url}", user: u}`))).toMatch(
+      /^v\.yaml:6: .*url: the value does not fit/,
+    );
   });
 });
 
@@ -318,9 +463,26 @@ describe('a service', () => {
   });
 });
 
-it.each(['badPolls: 0', 'beyondFor: 2d', 'saturatedAt: 90', 'driftFor: 60'])(
-  'the threshold %s is refused',
-  (threshold) => {
-    expect(problems(`thresholds: {${threshold}}`)).toContain(`thresholds.${threshold.split(':')[0]}: `);
-  },
-);
+it.each([
+  'badPolls: 0',
+  'beyondFor: 2d',
+  'saturatedAt: 90',
+  'driftFor: 60',
+  'lagWarning: 30',
+  'takeoverLag: -1s',
+  'dualWrites: 0',
+  'dualWritesWindow: 2h',
+  'flowPausedAt: 0',
+])('the threshold %s is refused', (threshold) => {
+  expect(problems(`thresholds: {${threshold}}`)).toContain(`thresholds.${threshold.split(':')[0]}: `);
+});
+
+it.each([
+  ['lagWarning: 10m', 'lagWarning'],
+  ['lagCritical: 30s', 'lagCritical'],
+  ['lagWarning: 1m, lagCritical: 1m', 'lagCritical'],
+])('a critical lag that is not beyond the warning is refused: %s', (thresholds, key) => {
+  expect(problems(`thresholds: {${thresholds}}`)).toContain(
+    `thresholds.${key}: the critical lag is not beyond the warning`,
+  );
+});

@@ -104,6 +104,7 @@ const documentOf = (more: Partial<StatusSources> = {}) =>
     routers: [router()],
     services: [],
     proxies: [],
+    databases: [],
     events: [],
     open: [],
     health: { delayMs: 12, waiting: 0, lastSeq: 7 },
