@@ -1,6 +1,7 @@
 /** Two real MariaDB servers that replicate from each other by GTID, in whatever state they may be found. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DatabaseAsker, databaseAsker } from '../../src/poll/databases/asker.ts';
 import type { DatabaseTarget } from '../../src/poll/settings.ts';
@@ -145,6 +146,17 @@ describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica o
       },
     ]);
     expect(read.channels?.[0]?.received).toEqual(read.channels?.[0]?.applied);
+    expect(read.binlog).toBeNull();
+  });
+
+  it('where it writes its binary log, as its replica says it, too; by a grant that nobody misses with GTIDs', async () => {
+    await a.sql("GRANT BINLOG MONITOR ON *.* TO vipwatch@'127.%'");
+    const asker = databaseAsker(targetOf(a));
+    const source = await reading(asker);
+    asker.close();
+    expect(source).toMatchObject({ binlog: { file: 'bin.000001' }, denied: [], oddities: [] });
+    await until(b, ({ channels }) => isDeepStrictEqual(channels?.[0]?.applied, source.binlog));
+    await a.sql("REVOKE BINLOG MONITOR ON *.* FROM vipwatch@'127.%'");
   });
 
   it('read-only', async () => {

@@ -8,7 +8,7 @@
  *   channel=x                that channel's name; `replica`: none, and that is known (`denied`: may not be asked)
  *   gtid=a:1-100,b:1-7       what it has; `a:1-100+5`: 5 more at each poll. MariaDB: 0-a-100, and slavepos=
  *   binlog=log.1:100+50      its own binary log
- *   hb=a:0.4                 age of a's heartbeat; `a:0.4+5` ages by 5 s at each poll
+ *   hb=a:0.4                 age of a's heartbeat; `a:0.4+5` ages by 5 s at each poll; `-:0.4`: nobody knows whose
  *   galera=Primary/3/4/7/u   status, size, local state, configuration id, cluster uuid; paused=MS+GROWTH
  *   ndb=3/4                  data nodes ready, and all; nodes=1:STARTED,2:STARTING configured=1,2,3,4 own=50
  */
@@ -132,7 +132,7 @@ function heartbeats(said: string): { serverId: bigint; ageS: number }[] {
     .filter((row) => row !== '')
     .map((row) => {
       const [node = '', age = '0'] = row.split(':');
-      return { serverId: BigInt(numberOf(node)), ageS: Number(age) };
+      return { serverId: node === '-' ? 0n : BigInt(numberOf(node)), ageS: Number(age) };
     });
 }
 

@@ -8,10 +8,10 @@ import type { EventOf } from '../../events.ts';
 import type { ChannelReading, ReplicaThread } from '../../reading/database.ts';
 import { type Instant, MS, SECOND } from '../../time.ts';
 import type { Thresholds } from '../configuration.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import { type Condition, resumed } from '../timeline.ts';
 import { HeartbeatTrust } from './heartbeat.ts';
 import { type Lag, NOBODY_KNOWS } from './lag.ts';
-import type { EndReason, Voice } from './voice.ts';
 
 /** A thread that tries to connect, and says no error, is given so long. */
 const CONNECTING_US = 10 * SECOND;

@@ -2,6 +2,7 @@
 import type { EventOf, TimelineEvent } from '../../events.ts';
 import type { Instant } from '../../time.ts';
 import type { ObservedCluster } from '../configuration.ts';
+import { Voice } from '../polled/voice.ts';
 import { vipOf } from '../restoration.ts';
 import type { Services } from '../services.ts';
 import { resumed } from '../timeline.ts';
@@ -12,7 +13,6 @@ import { GaleraCluster } from './galera-cluster.ts';
 import { routersOf } from './holding.ts';
 import { NdbCluster } from './ndb-cluster.ts';
 import { ReadOnlyHolder } from './read-only-holder.ts';
-import { Voice } from './voice.ts';
 import { watchedDatabase } from './watched.ts';
 
 export class DatabaseCluster {

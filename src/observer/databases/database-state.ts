@@ -15,7 +15,7 @@ export function databaseState(server: DatabaseWatch, topology: Topology): Databa
     cluster: watched.cluster.name,
     node: watched.node.name,
     target: watched.database.target,
-    reachable: reach.reachable,
+    reachable: reach.state === 'unknown' ? null : reach.state === 'answers',
     since: reach.since,
     error: reach.error,
     version: reading === null ? null : reading.version.slice(0, TEXT_MAX),

@@ -2,16 +2,17 @@
 import type { DatabaseObservation } from '../../observation.ts';
 import type { ChannelReading, DatabaseReading } from '../../reading/database.ts';
 import { type Instant, MS } from '../../time.ts';
+import { Reach } from '../polled/reach.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import type { Services } from '../services.ts';
 import { ChannelWatch } from './channel-watch.ts';
 import { ErrantWatch } from './errant.ts';
 import { GaleraNode } from './galera-node.ts';
+import { rowsOfOthers } from './heartbeat.ts';
 import { History } from './history.ts';
 import { lagOf } from './lag.ts';
 import { type Position, positionOf } from './position.ts';
-import { Reach } from './reach.ts';
 import type { Topology } from './topology.ts';
-import type { EndReason, Voice } from './voice.ts';
 import type { WatchedDatabase } from './watched.ts';
 import { Writes } from './writes.ts';
 
@@ -57,7 +58,9 @@ export class DatabaseWatch {
     this.#services = services;
     this.#voice = voice;
     const { thresholds } = services.configuration;
-    this.reach = new Reach(watched, services, voice);
+    const { subject, database } = watched;
+    const asked = { kind: 'database-unreachable', subject, target: database.target } as const;
+    this.reach = new Reach(asked, services, voice);
     this.galera = new GaleraNode(watched.subject, thresholds, voice);
   }
 
@@ -77,7 +80,7 @@ export class DatabaseWatch {
   }
 
   answered(reading: DatabaseReading, { askedAt, at }: DatabaseObservation, topology: Topology): void {
-    this.reach.answered(askedAt);
+    this.reach.answered(askedAt, at);
     const before = this.reading?.uptimeS ?? null;
     const restarted = before !== null && reading.uptimeS !== null && reading.uptimeS < before;
     if (restarted) this.#interrupted();
@@ -146,7 +149,7 @@ export class DatabaseWatch {
         askedAt,
         at,
         heartbeatS: known.watch.heartbeats.ageS(
-          reading.heartbeats,
+          rowsOfOthers(reading.heartbeats, () => !this.#mayWrite(source, topology)),
           topology.writersOf(channel, this),
           progress,
           askedAt,
@@ -168,6 +171,14 @@ export class DatabaseWatch {
     if (byGtid !== null) return byGtid;
     const applied = channel?.applied ?? null;
     return applied === null ? null : source.history.binlogGap(applied, until);
+  }
+
+  /** By its own transactions of late; where these are not known, also where whatever it writes comes back to it. */
+  #mayWrite(source: DatabaseWatch | null, topology: Topology): boolean {
+    const { writesNow } = this.writes;
+    if (writesNow !== null || source === null) return writesNow ?? true;
+    const { servers, complete } = topology.upstream(source);
+    return !complete || servers.has(this);
   }
 
   #remove(channel: WatchedChannel, at: Instant, reason: EndReason): void {

@@ -8,6 +8,7 @@ import type { Sample } from '../../samples.ts';
 import type { DatabaseState } from '../../state.ts';
 import { type Instant, SECOND } from '../../time.ts';
 import type { DeadlineOwner } from '../deadlines.ts';
+import { Voice } from '../polled/voice.ts';
 import type { Services } from '../services.ts';
 import { resumed } from '../timeline.ts';
 import { DatabaseCluster } from './database-cluster.ts';
@@ -16,7 +17,6 @@ import { databaseState } from './database-state.ts';
 import type { DatabaseWatch } from './database-watch.ts';
 import { Fitness, type ProxyUp } from './fitness.ts';
 import { Topology } from './topology.ts';
-import { Voice } from './voice.ts';
 
 const SAMPLES_EVERY_US = 30 * SECOND;
 const SUBJECT = /^(?:database:|replica:)([^/]+)(?:\/(.+))?$/;

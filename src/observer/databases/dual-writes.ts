@@ -5,11 +5,11 @@
 import type { EventOf } from '../../events.ts';
 import { type Instant, MS, SECOND } from '../../time.ts';
 import type { ObservedCluster } from '../configuration.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import type { Services } from '../services.ts';
 import { type Condition, resumed } from '../timeline.ts';
 import type { DatabaseWatch } from './database-watch.ts';
 import { holdingOf, rivalsOf, routersOf } from './holding.ts';
-import type { EndReason, Voice } from './voice.ts';
 import type { Written } from './writes.ts';
 
 /** What was under way when the VIP moved may still be committed on the old holder. */

@@ -9,9 +9,9 @@ import type { EventOf } from '../../events.ts';
 import type { DatabaseReading } from '../../reading/database.ts';
 import { domainGtidsText, gtidSetText, lastOfDomains, subtract } from '../../reading/gtid.ts';
 import type { Instant } from '../../time.ts';
+import type { Voice } from '../polled/voice.ts';
 import { type Condition, resumed } from '../timeline.ts';
 import { ownOf, type Position, positionOf } from './position.ts';
-import type { Voice } from './voice.ts';
 
 const COMPARISONS = 2;
 const TEXT_MAX = 256;

@@ -6,9 +6,9 @@ import type { EventOf } from '../../events.ts';
 import type { GaleraReading } from '../../reading/database.ts';
 import { type Instant, MS, SECOND } from '../../time.ts';
 import type { Thresholds } from '../configuration.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import { type Condition, resumed } from '../timeline.ts';
 import { isPrimary } from './galera-node.ts';
-import type { EndReason, Voice } from './voice.ts';
 
 /** An answer older than so many intervals of its server is not the present. */
 const RECENT_INTERVALS = 2.5;

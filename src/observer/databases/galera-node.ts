@@ -6,8 +6,8 @@ import type { EventOf } from '../../events.ts';
 import type { GaleraReading } from '../../reading/database.ts';
 import { type Instant, MS } from '../../time.ts';
 import type { Thresholds } from '../configuration.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import { type Condition, resumed } from '../timeline.ts';
-import type { EndReason, Voice } from './voice.ts';
 
 const NS_PER_US = 1_000;
 /** of the threshold: over below */

@@ -7,6 +7,8 @@ import { type Instant, SECOND } from '../../time.ts';
 
 /** pt-heartbeat writes every second: a row older than this, at its writer, is not written any more. */
 const WRITTEN_WITHIN_S = 10;
+/** Whose a row of a table of the old form is, which does not say it. */
+const NOBODYS = 0n;
 /** Writers upstream of one channel. */
 const WRITERS_MAX = 16;
 
@@ -35,14 +37,14 @@ export class HeartbeatTrust {
 
   /** The age of the youngest row of a writer upstream that is still written; null where there is none. */
   ageS(
-    rows: readonly HeartbeatRow[] | null,
+    rows: readonly HeartbeatRow[],
     writers: readonly Writer[],
     progress: string,
     askedAt: Instant,
   ): number | null {
     let youngest: number | null = null;
     for (const writer of writers.slice(0, WRITERS_MAX)) {
-      const row = rows?.find(({ serverId }) => serverId === writer.serverId);
+      const row = rows.find(({ serverId }) => serverId === writer.serverId || serverId === NOBODYS);
       if (row === undefined || !this.#isTrusted(row, writer, progress, askedAt)) continue;
       if (youngest === null || row.ageS < youngest) youngest = row.ageS;
     }
@@ -71,4 +73,15 @@ export class HeartbeatTrust {
     const standsStill = askedAt - known.sinceAt > WRITTEN_WITHIN_S * SECOND;
     return young && !(standsStill && progress !== known.progress);
   }
+}
+
+/**
+ * A row that does not say who writes it is the writer's of the time. Where that may be the server itself that has the row
+ * (not `cameByReplication`), it says nothing of what that server lacks.
+ */
+export function rowsOfOthers(
+  rows: readonly HeartbeatRow[] | null,
+  cameByReplication: () => boolean,
+): readonly HeartbeatRow[] {
+  return (rows ?? []).filter(({ serverId }) => serverId !== NOBODYS || cameByReplication());
 }

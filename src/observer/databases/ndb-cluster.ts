@@ -7,8 +7,8 @@ import type { EventOf } from '../../events.ts';
 import type { NdbReading } from '../../reading/database.ts';
 import { type Instant, MS } from '../../time.ts';
 import type { Thresholds } from '../configuration.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import { type Condition, resumed } from '../timeline.ts';
-import type { EndReason, Voice } from './voice.ts';
 
 /** An NDB cluster has at most 144 data nodes. */
 const NODES_MAX = 144;

@@ -18,6 +18,8 @@ import { shortened } from './errant.ts';
 import { ownOf, type Position } from './position.ts';
 
 const STRETCHES_MAX = 64;
+/** Heartbeats come every second. */
+const NOW_S = 10;
 
 /** Between two polls. */
 interface Stretch {
@@ -76,6 +78,14 @@ export class Writes {
   forget(): void {
     this.#stretches = [];
     this.#last = null;
+  }
+
+  /** Whether it writes anything at present, be it heartbeats; null where that is not known. */
+  get writesNow(): boolean | null {
+    const last = this.#last;
+    if (last === null || this.#stretches.length === 0) return null;
+    const recent = this.#stretches.filter(({ until }) => until >= last.askedAt - NOW_S * SECOND);
+    return recent.some(({ count }) => count > 0);
   }
 
   /**

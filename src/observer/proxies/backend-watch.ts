@@ -1,10 +1,10 @@
 /** One backend of a proxy: whether it has any server left that it may use. */
 import type { DetailsOf, EventOf } from '../../events.ts';
 import { type Instant, isoTime } from '../../time.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import { resumed } from '../timeline.ts';
 import { type Backend, changedBySource } from './inventory.ts';
 import { type Allowance, type Look, Outage } from './outage.ts';
-import type { EndReason, Voice } from './voice.ts';
 
 export class BackendWatch {
   readonly #outage: Outage<'backend-down'>;

@@ -5,10 +5,10 @@
  */
 import type { EventOf } from '../../events.ts';
 import { type Instant, MS } from '../../time.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import type { Services } from '../services.ts';
 import { type Condition, resumed } from '../timeline.ts';
 import { type Inventory, serverState } from './inventory.ts';
-import type { EndReason, Voice } from './voice.ts';
 
 /** Differences whose age is remembered; told are the first 16. */
 const DIFFERENCES_MAX = 256;

@@ -5,9 +5,9 @@
 import type { DetailsOf, Severity } from '../../events.ts';
 import type { ProxyRow } from '../../reading/proxy.ts';
 import { type Instant, SECOND } from '../../time.ts';
+import type { Ending, EndReason, Voice } from '../polled/voice.ts';
 import type { Condition } from '../timeline.ts';
 import { changedAt, within } from './inventory.ts';
-import type { Ending, EndReason, Voice } from './voice.ts';
 
 /** One look at a row. */
 export interface Look {
@@ -59,7 +59,13 @@ export class Outage<K extends 'server-down' | 'backend-down'> {
       this.#end(within(this.#downAt + downtimeUs, this.#downAt, since), {});
     }
     if (this.#open === null && this.#allowed(this.#kind))
-      this.#open = this.#voice.begin(this.#kind, this.#subject, since, { ...details, ...flaps }, severity);
+      this.#open = this.#voice.begin(
+        this.#kind,
+        this.#subject,
+        since,
+        { ...details, ...flaps },
+        { severity },
+      );
     this.#last = 'down';
     this.#downAt = askedAt;
   }

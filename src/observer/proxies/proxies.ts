@@ -5,12 +5,12 @@ import type { Sample } from '../../samples.ts';
 import type { ProxyState } from '../../state.ts';
 import type { Instant } from '../../time.ts';
 import type { ObservedCluster } from '../configuration.ts';
+import { Voice } from '../polled/voice.ts';
 import type { DeadProxy, ProxyFitness } from '../proxy-fitness.ts';
 import type { Services } from '../services.ts';
 import { resumed } from '../timeline.ts';
 import { Drift } from './drift.ts';
 import { ProxyWatch } from './proxy-watch.ts';
-import { Voice } from './voice.ts';
 import { watchedProxy } from './watched.ts';
 
 export class Proxies implements ProxyFitness {

@@ -1,7 +1,7 @@
 /** What is known of a proxy at present, as plain values for `status`. Looks, and changes nothing. */
 import type { ProxyBackendState, ProxyState } from '../../state.ts';
+import type { Reach } from '../polled/reach.ts';
 import { type Backend, type Inventory, isUncheckedOnly, type ServerState, serverState } from './inventory.ts';
-import type { Reach } from './reach.ts';
 import type { WatchedProxy } from './watched.ts';
 
 const BACKENDS_MAX = 1_024;

@@ -10,6 +10,8 @@ import type { Sample } from '../../samples.ts';
 import type { ProxyState } from '../../state.ts';
 import { type Instant, MS, SECOND } from '../../time.ts';
 import type { ObservedCluster } from '../configuration.ts';
+import { Reach } from '../polled/reach.ts';
+import { type EndReason, Voice } from '../polled/voice.ts';
 import { RateLimit } from '../rate-limit.ts';
 import type { Services } from '../services.ts';
 import { BackendWatch } from './backend-watch.ts';
@@ -17,12 +19,10 @@ import { type Inventory, inventoryOf, isUncheckedOnly, keyOf } from './inventory
 import type { Look } from './outage.ts';
 import { ageOf, beganAt, isNewProcess } from './process-change.ts';
 import { proxyState } from './proxy-state.ts';
-import { Reach } from './reach.ts';
 import { RowSamples } from './row-samples.ts';
 import { Saturation } from './saturation.ts';
 import { ServerWatch } from './server-watch.ts';
 import { type Standing, standingOf } from './standing.ts';
-import { type EndReason, Voice } from './voice.ts';
 import type { WatchedProxy } from './watched.ts';
 
 /** Of each kind that one process begins in a minute; what is still so is told with the next minutes, truly dated. */
@@ -60,7 +60,9 @@ export class ProxyWatch {
     this.#cluster = cluster;
     this.#services = services;
     this.#voice = new Voice(timeline, watched.cluster);
-    this.#reach = new Reach(watched, services, this.#voice);
+    const { subject, proxy } = watched;
+    const asked = { kind: 'proxy-unreachable', subject, target: proxy.target } as const;
+    this.#reach = new Reach(asked, services, this.#voice);
     this.#saturation = new Saturation(watched.subject, configuration.thresholds, this.#voice, this.#allowed);
     this.#samples = addSample === null ? null : new RowSamples(watched, addSample);
   }

@@ -6,10 +6,10 @@ import type { EventOf } from '../../events.ts';
 import type { ProxyRow } from '../../reading/proxy.ts';
 import { type Instant, MS } from '../../time.ts';
 import type { Thresholds } from '../configuration.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import { type Condition, resumed } from '../timeline.ts';
 import type { Inventory } from './inventory.ts';
 import type { Allowance } from './outage.ts';
-import type { EndReason, Voice } from './voice.ts';
 
 /** Below it a full limit is no distress: HAProxy is told to let in a few after each other. */
 const LIMIT_MIN = 10;

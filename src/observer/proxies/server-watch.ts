@@ -1,10 +1,10 @@
 /** One server of a proxy: down by its checks (`server-down`), or taken out by somebody (`server-maint`). */
 import type { DetailsOf, EventOf } from '../../events.ts';
 import { type Instant, isoTime } from '../../time.ts';
+import type { EndReason, Voice } from '../polled/voice.ts';
 import { type Condition, resumed } from '../timeline.ts';
 import { changedAt, changedBySource, serverState } from './inventory.ts';
 import { type Allowance, grownBy, type Look, Outage } from './outage.ts';
-import type { EndReason, Voice } from './voice.ts';
 
 /** A check may quote what the server answered. */
 const TEXT_MAX = 200;

@@ -1,4 +1,4 @@
-/** Which statement asks for a server's channels, and which grant each statement needs: by flavour and release. */
+/** Which statement asks for a server's channels and binary log, and which grant each needs: by flavour and release. */
 import { type Identity, isAtLeast } from './identity.ts';
 
 /** In the order to be tried: a release that does not know one answers with error 1064. */
@@ -21,6 +21,18 @@ function channelsGrant(identity: Identity): string {
   if (identity.flavour !== 'mariadb' || !isAtLeast(identity, 10, 5, 2)) return 'REPLICATION CLIENT ON *.*';
   if (!isAtLeast(identity, 10, 5, 9)) return 'REPLICATION SLAVE ADMIN ON *.*';
   return 'SLAVE MONITOR ON *.* (in this release REPLICATION CLIENT does not suffice)';
+}
+
+/** In the order to be tried, as above. MySQL 8.4 no longer knows the old form. */
+export function binlogStatements(identity: Identity): readonly string[] {
+  const [old, ofMysql, ofMariadb] = ['SHOW MASTER STATUS', 'SHOW BINARY LOG STATUS', 'SHOW BINLOG STATUS'];
+  if (identity.flavour === 'mariadb') return isAtLeast(identity, 10, 5, 2) ? [ofMariadb, old] : [old];
+  return isAtLeast(identity, 8, 2) ? [ofMysql, old] : [old, ofMysql];
+}
+
+export function binlogDenied(statement: string, identity: Identity): string {
+  const hasOwn = identity.flavour === 'mariadb' && isAtLeast(identity, 10, 5, 2);
+  return `${statement} is denied: GRANT ${hasOwn ? 'BINLOG MONITOR' : 'REPLICATION CLIENT'} ON *.*`;
 }
 
 /** `on`: `percona`.`heartbeat`, performance_schema.* */

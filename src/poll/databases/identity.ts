@@ -22,6 +22,8 @@ export const POLLED = [
   'read_only',
   'super_read_only',
   'offline_mode',
+  'log_bin',
+  'gtid_mode',
   'gtid_executed',
   'gtid_binlog_state',
   'gtid_slave_pos',

@@ -2,14 +2,22 @@
  * One poll: which statements are asked in which order, and what becomes of their refusals.
  *
  * Whatever a statement's fate, the reading goes on: what is denied is named with its grant, what makes no sense is an
- * oddity. Order: first what works in any state of a server, last what may hang. At most eight round trips, on a server of
- * the usual kind four or five.
+ * oddity. Order: first what works in any state of a server, last what may hang. At most nine round trips, on a server of
+ * the usual kind four to six.
  */
-import type { DatabaseReading, NdbReading } from '../../reading/database.ts';
+import type { BinlogPosition, DatabaseReading, GtidReading, NdbReading } from '../../reading/database.ts';
 import type { DatabaseTarget } from '../settings.ts';
+import { binlogOf } from './binlog.ts';
 import { channelsOf, oneLine, WORKERS, withApplierLag } from './channels.ts';
 import { galeraOf, WSREP_STATUS } from './galera.ts';
-import { channelStatements, channelsDenied, isDenied, selectDenied } from './grants.ts';
+import {
+  binlogDenied,
+  binlogStatements,
+  channelStatements,
+  channelsDenied,
+  isDenied,
+  selectDenied,
+} from './grants.ts';
 import { type HeartbeatClock, heartbeatStatements, heartbeatsOf, quotedName } from './heartbeats.ts';
 import { type Identity, isAtLeast, POLLED_SHOW, polledSelect } from './identity.ts';
 import { NDB_CONFIGURED, NDB_NODES, NDB_STATUS, ndbConfiguredOf, ndbCountsOf, ndbNodesOf } from './ndb.ts';
@@ -19,6 +27,9 @@ import { Cells, Oddities, type Query, type Row, StatementError, valuesByName } f
 export class Memory {
   /** of several ways to ask, the one that this release understands: its place in the list */
   channelWay = 0;
+  binlogWay = 0;
+  /** asking where the binary log is was refused, and is not repeated: what is missing, in words */
+  binlogDenied: string | null = null;
   heartbeatWay = 0;
   heartbeatClock: HeartbeatClock | null = null;
   /** monotonic milliseconds; before them ndbinfo is left alone, since it hung */
@@ -27,6 +38,8 @@ export class Memory {
   /** Another server, or another release of it, may be at the other end. */
   forgetWays(): void {
     this.channelWay = 0;
+    this.binlogWay = 0;
+    this.binlogDenied = null;
     this.heartbeatWay = 0;
   }
 }
@@ -50,7 +63,10 @@ export async function pollDatabase(asked: Asked): Promise<DatabaseReading> {
   const notes: Notes = { denied: new Set(), oddities: new Oddities() };
   const channels = await readChannels(asked, notes);
   const variables = new Cells(await polledVariables(asked), notes.oddities);
-  const executed = oneLine(variables.text('gtid_executed', 'gtid_binlog_state'));
+  const gtid = gtidOf(variables);
+  const binlog = variables.flag('log_bin') === true ? await readBinlog(asked, notes) : null;
+  // With GTIDs places in the binary log are hardly needed: then nobody has to grant anything for them.
+  if (!gtid?.executed && asked.memory.binlogDenied !== null) notes.denied.add(asked.memory.binlogDenied);
   const maintenanceMode = variables.raw('pxc_maint_mode');
   const galera =
     variables.flag('wsrep_on') === true
@@ -77,16 +93,10 @@ export async function pollDatabase(asked: Asked): Promise<DatabaseReading> {
     readOnly: readOnlyOf(variables),
     channels:
       channels !== null && workers !== null
-        ? withApplierLag(channels, workers, executed, notes.oddities)
+        ? withApplierLag(channels, workers, oneLine(variables.text('gtid_executed')), notes.oddities)
         : channels,
-    gtid:
-      variables.raw('gtid_executed', 'gtid_binlog_state', 'gtid_slave_pos') === null
-        ? null
-        : {
-            executed,
-            applied: oneLine(variables.text('gtid_slave_pos')),
-            current: oneLine(variables.text('gtid_current_pos')),
-          },
+    gtid,
+    binlog,
     heartbeats,
     galera,
     ndb,
@@ -154,6 +164,26 @@ async function readChannels({ identity, memory, query }: Asked, notes: Notes) {
   }
 }
 
+async function readBinlog({ identity, memory, query }: Asked, notes: Notes): Promise<BinlogPosition | null> {
+  const ways = binlogStatements(identity);
+  for (; memory.binlogDenied === null; memory.binlogWay++) {
+    const sql = ways[memory.binlogWay] ?? '';
+    const isLast = memory.binlogWay >= ways.length - 1;
+    try {
+      return binlogOf(await query(sql), notes.oddities);
+    } catch (error) {
+      if (!(error instanceof StatementError)) throw error;
+      if (error.errno === SYNTAX_ERROR && !isLast) continue;
+      if (!isDenied(error.errno)) {
+        notes.oddities.add(refusal(sql, error));
+        return null;
+      }
+      memory.binlogDenied = binlogDenied(sql, identity);
+    }
+  }
+  return null;
+}
+
 async function readHeartbeats({ target: { heartbeat }, memory, query }: Asked, notes: Notes) {
   if (heartbeat === null) return null;
   const name = `${quotedName(heartbeat.schema)}.${quotedName(heartbeat.table)}`;
@@ -210,6 +240,18 @@ async function readNdb(asked: Asked, notes: Notes): Promise<NdbReading | null> {
   memory.ndbinfoFromMs = nowMs + NDBINFO_PAUSE_MS;
   notes.oddities.add(`ndbinfo does not answer; it is left alone for ${NDBINFO_PAUSE_MS / 1_000} s`);
   return unread;
+}
+
+/** Null where there are none, and where MySQL gives none to what is written: those of old times then stand still. */
+function gtidOf(variables: Cells): GtidReading | null {
+  const executed = variables.raw('gtid_executed', 'gtid_binlog_state');
+  if (executed === null && variables.raw('gtid_slave_pos') === null) return null;
+  if (variables.text('gtid_mode').toUpperCase().startsWith('OFF')) return null;
+  return {
+    executed: oneLine(executed ?? ''),
+    applied: oneLine(variables.text('gtid_slave_pos')),
+    current: oneLine(variables.text('gtid_current_pos')),
+  };
 }
 
 /** Also where it is read-only for all but a few accounts. */

@@ -151,6 +151,7 @@ describe('MySQL 5.5, by its documentation', () => {
         },
       ],
       gtid: null,
+      binlog: null,
       heartbeats: null,
       galera: null,
       ndb: null,
@@ -361,6 +362,60 @@ describe('the grant that is missing for the state of a replica', () => {
     expect(read.denied).toEqual([words]);
     expect(read.channels).toBeNull();
     expect(read.version).not.toContain('5.5.5-');
+  });
+});
+
+describe('where it writes its binary log', () => {
+  const BINLOG = resultOf({ File: 'bin.000007', Position: '9007199254740993', Binlog_Do_DB: '' });
+  const asksFor = (server: FakeMysql) =>
+    server.statements.filter((sql) => /^SHOW (MASTER|BINARY LOG|BINLOG) STATUS$/.test(sql));
+
+  it.each([
+    ['5.5.62', 'MySQL', 'SHOW MASTER STATUS', 'REPLICATION CLIENT'],
+    ['8.1.0', 'MySQL', 'SHOW MASTER STATUS', 'REPLICATION CLIENT'],
+    ['8.2.0', 'MySQL', 'SHOW BINARY LOG STATUS', 'REPLICATION CLIENT'],
+    ['8.4.3-3', 'Percona Server (GPL)', 'SHOW BINARY LOG STATUS', 'REPLICATION CLIENT'],
+    ['10.4.34-MariaDB', 'MariaDB', 'SHOW MASTER STATUS', 'REPLICATION CLIENT'],
+    ['10.5.2-MariaDB', 'MariaDB', 'SHOW BINLOG STATUS', 'BINLOG MONITOR'],
+  ])('%s of %s: %s, by the grant %s', async (version, version_comment, statement, grant) => {
+    const variables = { ...mysql(version, { log_bin: 'ON' }), version_comment };
+    const answers = { 'SHOW SLAVE STATUS': EMPTY, 'SHOW REPLICA STATUS': EMPTY, 'SHOW ALL SLAVES': EMPTY };
+    const server = await serve({ variables, answers: { ...answers, [statement]: BINLOG } });
+    const read = await readOnce(targetAt(server.port));
+    expect(read.binlog).toEqual({ file: 'bin.000007', position: 9007199254740993n });
+    expect([read.denied, read.oddities, asksFor(server)]).toEqual([[], [], [statement]]);
+    await server.stop();
+    const denied = await readFrom({ variables, answers: { ...answers, [statement]: DENIED } });
+    expect(denied).toMatchObject({ binlog: null, oddities: [] });
+    expect(denied.denied).toEqual([`${statement} is denied: GRANT ${grant} ON *.*`]);
+  });
+
+  it('is not asked of a server that writes none', async () => {
+    const server = await serve({
+      variables: mysql('8.0.36', { log_bin: 'OFF' }),
+      answers: { 'SHOW REPLICA STATUS': EMPTY },
+    });
+    expect(await readOnce(targetAt(server.port))).toMatchObject({ binlog: null, denied: [], oddities: [] });
+    expect(asksFor(server)).toEqual([]);
+  });
+
+  it('is asked once where that is denied, and nothing is said of it where there are GTIDs', async () => {
+    const gtids = { log_bin: '1', gtid_mode: 'ON', gtid_executed: `${A}:1-90` };
+    const answers = { 'SHOW REPLICA STATUS': EMPTY, 'SHOW MASTER STATUS': DENIED };
+    const server = await serve({ variables: mysql('8.0.36', gtids), answers });
+    const asker = databaseAsker(targetAt(server.port));
+    for (const _ of [1, 2])
+      expect(await reading(asker)).toMatchObject({ binlog: null, denied: [], oddities: [] });
+    asker.close();
+    expect(asksFor(server)).toEqual(['SHOW MASTER STATUS']);
+  });
+
+  it('is what counts where GTIDs are off: those of old times stand still', async () => {
+    const read = await readFrom({
+      variables: mysql('8.0.36', { log_bin: '1', gtid_mode: 'OFF', gtid_executed: `${A}:1-90` }),
+      answers: { 'SHOW REPLICA STATUS': EMPTY, 'SHOW MASTER STATUS': BINLOG },
+    });
+    expect(read).toMatchObject({ gtid: null, binlog: { file: 'bin.000007' } });
   });
 });
 

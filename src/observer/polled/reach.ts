@@ -1,7 +1,8 @@
 /**
- * Whether a proxy answers. Several failures in a row are a condition (`proxy-unreachable`), one may be anything. A failure
- * that may be our own says nothing: where nobody answered, and a capture was blind meanwhile (this machine stalled, its
- * link was down), it is not counted. A refusal is an answer: somebody is alive there, and told us.
+ * Whether a proxy or a database answers. Several failures in a row are a condition (`proxy-unreachable`,
+ * `database-unreachable`), one may be anything. A failure that may be our own says nothing: where nobody answered, and a
+ * capture was blind meanwhile (this machine stalled, its link was down), it is not counted. A refusal is an answer:
+ * somebody is alive there, and told us.
  */
 import type { EventOf } from '../../events.ts';
 import type { PollFailure } from '../../observation.ts';
@@ -9,13 +10,24 @@ import { type Instant, msFromUs } from '../../time.ts';
 import type { Services } from '../services.ts';
 import { type Condition, resumed } from '../timeline.ts';
 import type { Ending, EndReason, Voice } from './voice.ts';
-import type { WatchedProxy } from './watched.ts';
 
 /** What can also be seen where it is the observer that is cut off. */
 const PERHAPS_OURS: ReadonlySet<PollFailure['reason']> = new Set<PollFailure['reason']>([
   'timeout',
   'unreachable',
+  'closed',
+  'tls',
 ]);
+
+type Unreachable = 'proxy-unreachable' | 'database-unreachable';
+
+/** What is asked. */
+interface Asked {
+  readonly kind: Unreachable;
+  readonly subject: string;
+  /** where, without credentials */
+  readonly target: string;
+}
 
 interface Failure {
   readonly askedAt: Instant;
@@ -24,25 +36,31 @@ interface Failure {
 }
 
 export class Reach {
-  readonly #watched: WatchedProxy;
+  readonly #asked: Asked;
   readonly #services: Services;
   readonly #voice: Voice;
   /** in a row, at most as many as make a condition */
   #failures: Failure[] = [];
-  #open: Condition<'proxy-unreachable'> | null = null;
+  #open: Condition<Unreachable> | null = null;
   #answeringSince: Instant | null = null;
   #lastAnsweredAt: Instant | null = null;
   #error: string | null = null;
 
-  constructor(watched: WatchedProxy, services: Services, voice: Voice) {
-    this.#watched = watched;
+  constructor(asked: Asked, services: Services, voice: Voice) {
+    this.#asked = asked;
     this.#services = services;
     this.#voice = voice;
   }
 
+  /** `unknown`: not polled yet, or too few failures to say */
   get state(): 'answers' | 'unreachable' | 'unknown' {
     if (this.#open !== null) return 'unreachable';
     return this.#answeringSince === null ? 'unknown' : 'answers';
+  }
+
+  /** The last poll that counted failed, though once may be anything. */
+  get isInDoubt(): boolean {
+    return this.#open !== null || this.#failures.length > 0;
   }
 
   /** Nobody listens any more where it is asked, though the machine is alive. */
@@ -55,6 +73,7 @@ export class Reach {
     return this.#open?.begin.time ?? this.#answeringSince;
   }
 
+  /** of the latest failure; null where the latest poll succeeded */
   get error(): string | null {
     return this.#error;
   }
@@ -63,26 +82,27 @@ export class Reach {
     return this.#lastAnsweredAt;
   }
 
-  resume(event: EventOf<'proxy-unreachable'>, notBefore: Instant): void {
+  resume(event: EventOf<Unreachable>, notBefore: Instant): void {
     this.#open = resumed(event, notBefore);
   }
 
-  failed(askedAt: Instant, at: Instant, failure: PollFailure): void {
-    if (failure.reason === 'blind') return;
+  /** Answers whether it is known to be unreachable from now on. */
+  failed(askedAt: Instant, at: Instant, failure: PollFailure): boolean {
+    if (failure.reason === 'blind') return false;
     this.#error = failure.error;
-    if (this.#open !== null) return;
+    if (this.#open !== null) return false;
     this.#failures.push({ askedAt, at, failure });
     // sight may be found to be lost only after the failure
     this.#failures = this.#failures.filter((each) => !this.#mayBeOurs(each));
     const [first] = this.#failures;
     if (first === undefined || this.#failures.length < this.#services.configuration.thresholds.badPolls)
-      return;
+      return false;
     this.#failures = [];
     this.#answeringSince = null;
-    const { subject, proxy } = this.#watched;
+    const { kind, subject, target } = this.#asked;
     const { reason, error } = failure;
-    const details = { target: proxy.target, error, reason };
-    this.#open = this.#voice.begin('proxy-unreachable', subject, first.askedAt, details);
+    this.#open = this.#voice.begin(kind, subject, first.askedAt, { target, error, reason });
+    return true;
   }
 
   answered(askedAt: Instant, at: Instant): void {
