@@ -1,13 +1,15 @@
-/** What `doctor` says of each configured HAProxy and service, on servers of loopback. */
+/** What `doctor` says of each configured HAProxy, service and database, on servers of loopback. */
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createWebServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { checkLines } from '../../src/cli/doctor.ts';
 import { askedChecks } from '../../src/cli/doctor-asked.ts';
 import { parseConfiguration } from '../../src/config/read.ts';
+import { type Answer, EMPTY, FakeMysql, resultOf, variablesOf } from '../support/fake-mysql.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vipwatch-asked-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -21,7 +23,8 @@ const sample = (file: string) =>
 
 const checked = async (text: string, asRoot = false) =>
   (await askedChecks(parseConfiguration(text, join(folder, 'v.yaml'), {}), asRoot)).map(
-    ({ state, what, advice }) => `${state} ${what}${advice === null ? '' : ` -> ${advice}`}`,
+    ({ state, what, advice, statements = [] }) =>
+      `${state} ${what}${advice === null ? '' : ` -> ${advice}`}${statements.map((each) => `\n${each}`).join('')}`,
   );
 
 const withProxy = (proxy: string) =>
@@ -94,6 +97,131 @@ it('a service is asked through the VIP and at its nodes', async () => {
   ]);
   const dead = await checked(withService(`tcp://127.0.0.1:${await freePort()}`, ', nodes: false'));
   expect(dead).toEqual([expect.stringMatching(/^FAIL service .* -> does anybody hold the VIP/)]);
+});
+
+describe('a database', () => {
+  const DENIED = { errno: 1227, message: 'Access denied' };
+  let fake: FakeMysql | null = null;
+  afterEach(async () => {
+    await fake?.stop();
+    fake = null;
+  });
+
+  /** A server of that release; `answers` by the beginning of a statement. */
+  async function serve(
+    variables: Readonly<Record<string, string>>,
+    answers: Readonly<Record<string, Answer>> = {},
+  ): Promise<string> {
+    const known: Readonly<Record<string, Answer>> = {
+      'SHOW GLOBAL VARIABLES': variablesOf(variables),
+      'SET SESSION': EMPTY,
+      "SHOW GLOBAL STATUS LIKE 'Uptime'": variablesOf({ Uptime: '86400' }),
+      'SELECT @@global.': resultOf(variables),
+      'SELECT CURRENT_USER()': resultOf({ account: 'vipwatch@192.168.10.%' }),
+      ...answers,
+    };
+    fake = await FakeMysql.start({
+      version: variables.version ?? '',
+      answer: (sql) => Object.entries(known).find(([beginning]) => sql.startsWith(beginning))?.[1] ?? EMPTY,
+    });
+    return `{url: "mysql://127.0.0.1:${fake.port}", user: vipwatch, password: hunter2, heartbeat: percona.heartbeat, timeout: 10s}`;
+  }
+  const withDatabase = (database: string) =>
+    `cluster: orders\nnodes: [{name: a, addresses: [127.0.0.1], database: [${database}]}]\n`;
+  const HEARTBEAT = resultOf({
+    server_id: '2',
+    ts: '2026-11-20T12:00:00.000000',
+    now_local: '2026-11-20 12:00:00.500000',
+    now_utc: '2026-11-20 12:00:00.500000',
+  });
+  const MARIADB = { version: '10.11.6-MariaDB', server_id: '1', read_only: 'ON' };
+
+  it('that answers says what it is', async () => {
+    const database = await serve(MARIADB, { 'SELECT server_id AS': HEARTBEAT });
+    expect(await checked(withDatabase(database))).toEqual([
+      expect.stringMatching(
+        /^ok database on a \(mysql:\/\/127\.0\.0\.1:\d+\) answers: MariaDB 10\.11\.6, read-only$/,
+      ),
+    ]);
+  });
+
+  it.each([
+    ['10.11.6-MariaDB', 'MariaDB', 'SHOW ALL SLAVES STATUS', 'GRANT SLAVE MONITOR ON *.*'],
+    ['10.5.6-MariaDB', 'MariaDB', 'SHOW ALL SLAVES STATUS', 'GRANT REPLICATION SLAVE ADMIN ON *.*'],
+    ['10.4.30-MariaDB', 'MariaDB', 'SHOW ALL SLAVES STATUS', 'GRANT REPLICATION CLIENT ON *.*'],
+    ['8.0.36', 'MySQL', 'SHOW REPLICA STATUS', 'GRANT REPLICATION CLIENT ON *.*'],
+  ])('of release %s that lacks grants gets them as statements', async (version, flavour, asking, grant) => {
+    const database = await serve(
+      { version, server_id: '1' },
+      { [asking]: DENIED, 'SELECT server_id AS': { errno: 1142, message: 'SELECT command denied' } },
+    );
+    const [line = ''] = await checked(withDatabase(database));
+    const [told, ...statements] = line.split('\n');
+    expect(told).toMatch(
+      new RegExp(
+        `^warn .* answers: ${flavour} [\\d.]+; ${asking} is denied; SELECT on \`percona\`\\.\`heartbeat\` is denied -> `,
+      ),
+    );
+    expect(statements).toEqual([
+      `${grant} TO 'vipwatch'@'192.168.10.%';`,
+      "GRANT SELECT ON `percona`.`heartbeat` TO 'vipwatch'@'192.168.10.%';",
+    ]);
+  });
+
+  it('that calls us by a name which could be more than one puts it into no statement', async () => {
+    const database = await serve(MARIADB, {
+      'SHOW ALL SLAVES STATUS': DENIED,
+      'SELECT CURRENT_USER()': resultOf({ account: "x'; DROP TABLE t; -- @%" }),
+    });
+    const [line = ''] = await checked(withDatabase(database));
+    expect(line).toContain("\nGRANT SLAVE MONITOR ON *.* TO 'vipwatch'@'HOST';");
+    expect(line).not.toContain('DROP');
+  });
+
+  it('whose heartbeats are old, or none, is warned of', async () => {
+    const [none] = await checked(withDatabase(await serve(MARIADB)));
+    expect(none).toMatch(/^warn .*; its heartbeat table is empty -> does pt-heartbeat run/);
+    await fake?.stop();
+    const old = resultOf({
+      server_id: '2',
+      ts: '2026-11-20T11:00:00.000000',
+      now_local: '2026-11-20 12:10:00.000000',
+      now_utc: '2026-11-20 12:10:00.000000',
+    });
+    const [late] = await checked(withDatabase(await serve(MARIADB, { 'SELECT server_id AS': old })));
+    expect(late).toMatch(/^warn .*; its youngest heartbeat is 1 h 10 min old -> /);
+  });
+
+  it('that is not there, or wants other credentials, fails, and shows no password', async () => {
+    const gone = `{url: "mysql://127.0.0.1:${await freePort()}", user: vipwatch, password: hunter2}`;
+    expect(await checked(withDatabase(gone))).toEqual([
+      expect.stringMatching(/^FAIL .* cannot be asked: connection refused.* -> start the server on a, /),
+    ]);
+    const database = await serve(MARIADB);
+    if (fake !== null)
+      fake.options = {
+        ...fake.options,
+        welcome: { errno: 1045, message: "Access denied for user 'vipwatch'" },
+      };
+    const [denied] = await checked(withDatabase(database));
+    expect(denied).toMatch(/^FAIL .* -> compare user and password; .* docs\/databases\.md/);
+    expect(denied).not.toContain('hunter2');
+  });
+
+  it('statements stand alone on their lines', () => {
+    const check = {
+      state: 'warn',
+      what: 'w',
+      advice: 'run there:',
+      statements: ['GRANT a;', 'GRANT b;'],
+    } as const;
+    expect([...checkLines(check, (text) => text)]).toEqual([
+      'warn  w',
+      '      → run there:',
+      '        GRANT a;',
+      '        GRANT b;',
+    ]);
+  });
 });
 
 it('nothing is asked where nothing is configured', async () => {

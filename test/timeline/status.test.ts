@@ -4,6 +4,8 @@ import { ranges, statusLines } from '../../src/cli/status-lines.ts';
 import { painter, UTC } from '../../src/cli/terminal.ts';
 import type { DetailsOf, EventKind, EventOf, TimelineEvent } from '../../src/events.ts';
 import type {
+  ChannelState,
+  DatabaseState,
   ProxyBackendState,
   ProxyState,
   RouterState,
@@ -289,13 +291,39 @@ describe('the text', () => {
     uncheckedOnly: false,
     ...more,
   });
-  /** the lines of services and proxies, each with what was broken off it */
+  const database = (more: Partial<DatabaseState> = {}): DatabaseState => ({
+    subject: 'database:b',
+    cluster: 'web',
+    node: 'b',
+    target: 'mysql://10.0.0.2:3306',
+    reachable: true,
+    since: ago(HOUR),
+    error: null,
+    version: '10.11.6-MariaDB',
+    readOnly: false,
+    channels: [],
+    galera: null,
+    ndb: null,
+    denied: [],
+    ...more,
+  });
+  const channel = (more: Partial<ChannelState> = {}): ChannelState => ({
+    name: 'default',
+    source: 'a',
+    io: 'yes',
+    sql: 'yes',
+    lagS: 0.4,
+    lagSource: 'heartbeat',
+    error: null,
+    ...more,
+  });
+  /** the lines of what is asked, each with what was broken off it */
   const asked = (more: Partial<StatusSources>) =>
     text(more)
       .join('\n')
       .replace(/\n {2}(?=\S)/g, ' ')
       .split('\n')
-      .filter((line) => /^(Service|HAProxy) /.test(line));
+      .filter((line) => /^(Service|HAProxy|Database) /.test(line));
 
   it('says in a line each that services answer and proxies have all their servers', () => {
     expect(asked({ services: [service()], proxies: [proxy()] })).toEqual([
@@ -355,8 +383,78 @@ describe('the text', () => {
     ]);
   });
 
+  it('says of a replica how far it is behind, and who says so', () => {
+    const galera = { primary: true, state: 'Synced', size: 3, flowPaused: 0.25 };
+    expect(
+      asked({
+        databases: [
+          database(),
+          database({
+            readOnly: true,
+            channels: [channel(), channel({ name: 'b2', lagS: null, lagSource: null })],
+          }),
+          database({ galera }),
+          database({ ndb: { ready: 2, total: 2 } }),
+        ],
+      }),
+    ).toEqual([
+      'Database on b, mysql://10.0.0.2:3306: 10.11.6-MariaDB',
+      'Database on b, mysql://10.0.0.2:3306: 10.11.6-MariaDB, read-only; replicates from a, 400 ms behind (heartbeat); replicates from a (channel b2), how far behind is not known',
+      'Database on b, mysql://10.0.0.2:3306: 10.11.6-MariaDB; Galera: Synced, 3 members, writes held up 25 % of the time',
+      'Database on b, mysql://10.0.0.2:3306: 10.11.6-MariaDB; NDB: 2 of 2 data nodes ready',
+    ]);
+  });
+
+  it('names what is wrong with a database, and how bad it is', () => {
+    const states = [
+      database({ reachable: false, since: ago(3 * HOUR), error: 'connection refused' }),
+      database({ reachable: null, version: null }),
+      database({ channels: [channel({ sql: 'no', lagS: null, lagSource: null, error: 'Duplicate entry' })] }),
+      database({ channels: [channel({ io: 'connecting' })] }),
+      database({ galera: { primary: false, state: 'Initialized', size: 1, flowPaused: null } }),
+      database({ ndb: { ready: 1, total: 2 } }),
+      database({ denied: ['SHOW ALL SLAVES STATUS is denied: GRANT SLAVE MONITOR ON *.*'] }),
+      database({ error: 'timed out' }),
+    ];
+    const head = 'Database on b, mysql://10.0.0.2:3306:';
+    expect(asked({ databases: states })).toEqual([
+      `${head} DOES NOT ANSWER for 3 h: connection refused`,
+      `${head} not known yet`,
+      `${head} 10.11.6-MariaDB; DOES NOT REPLICATE from a (receiver runs, applier stopped): Duplicate entry`,
+      `${head} 10.11.6-MariaDB; is not connected to a (receiver connects, applier runs)`,
+      `${head} 10.11.6-MariaDB; Galera: NOT PRIMARY, Initialized, 1 member`,
+      `${head} 10.11.6-MariaDB; NDB: 1 of 2 data nodes ready`,
+      `${head} 10.11.6-MariaDB; SHOW ALL SLAVES STATUS is denied: GRANT SLAVE MONITOR ON *.*`,
+      `${head} 10.11.6-MariaDB; the last poll failed: timed out`,
+    ]);
+    const colours = states.map((state) => {
+      const used = new Set<string>();
+      const paint = (what: string, colour: string) => {
+        if (what.includes('Database on') || what.startsWith('  ')) used.add(colour);
+        return what;
+      };
+      for (const _ of statusLines(documentOf({ databases: [state] }), UTC, paint));
+      return [...used].filter((colour) => colour === 'red' || colour === 'yellow');
+    });
+    expect(colours.map(([colour]) => colour)).toEqual([
+      'red',
+      'yellow',
+      'red',
+      'yellow',
+      'red',
+      'yellow',
+      'yellow',
+      'yellow',
+    ]);
+  });
+
   it('dates in the document are ISO 8601, unknown ones null', () => {
-    const { services, proxies } = documentOf({ services: [service()], proxies: [proxy({ since: null })] });
+    const { services, proxies, databases } = documentOf({
+      services: [service()],
+      proxies: [proxy({ since: null })],
+      databases: [database(), database({ since: null })],
+    });
+    expect(databases.map(({ since }) => since)).toEqual(['2026-11-20T11:00:00.000000Z', null]);
     expect(services[0]?.since).toBe('2026-11-20T11:00:00.000000Z');
     expect(proxies[0]).toMatchObject({ since: null, lastAnsweredAt: '2026-11-20T11:59:59.000000Z' });
   });
