@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import type { Lab } from '../../src/demo/lab.ts';
 import { type LabNode, now } from '../../src/demo/node.ts';
 import { type Instant, MS } from '../../src/time.ts';
-import { behind, describeLive, type LiveSpec } from '../support/live.ts';
+import { behind, describeLiveWith, type LiveSpec } from '../support/live.ts';
 import { ACCOUNT, DB_PORT, type LiveMariadb, mariadbOnBoth } from '../support/live-mariadb.ts';
 import { expectAt, type LiveObserver, type ToldEvent, timeOf } from '../support/live-observer.ts';
 import { haproxyOn } from '../support/live-servers.ts';
@@ -61,10 +61,12 @@ function proxyOf(node: LabNode): readonly string[] {
   ];
 }
 
-beforeAll(() => void templateFolder());
-afterAll(removeTemplate);
+const describeHere = describeLiveWith('mariadbd', 'mariadb-install-db', 'mariadb-admin', 'haproxy');
 
-describeLive('two MariaDB masters behind the VIP', { concurrent: true }, () => {
+describeHere('two MariaDB masters behind the VIP', { concurrent: true }, () => {
+  beforeAll(() => void templateFolder());
+  afterAll(removeTemplate);
+
   behind(
     'the one that serves is killed: one story, in its true order, and nothing is lost',
     databases,
@@ -153,9 +155,10 @@ describeLive('two MariaDB masters behind the VIP', { concurrent: true }, () => {
       });
       expect(broken.details).toMatchObject({ thread: 'sql' });
       expectSoonAfter(broken, stopped, POLL_MS);
-      await db1.write(7);
+      const missing = { since: now(), transactions: 7 };
+      await db1.write(missing.transactions);
       await polled(observer);
-      await expectLagging(observer, lb2, db1, 7);
+      await expectLagging(observer, lb2, db1, missing);
       allowWhatFollowsADeadMaster(observer);
       await observer.nothingElse();
     },
@@ -169,9 +172,10 @@ describeLive('two MariaDB masters behind the VIP', { concurrent: true }, () => {
       await observer.event({ kind: 'master-seen', subject: vr });
       const reader = await db2.connect();
       await reader.query('LOCK TABLES shop.orders READ');
-      await db1.write(5);
+      const missing = { since: now(), transactions: 5 };
+      await db1.write(missing.transactions);
       await polled(observer);
-      await expectLagging(observer, lb2, db1, 5);
+      await expectLagging(observer, lb2, db1, missing);
       allowWhatFollowsADeadMaster(observer);
       // The source is dead.
       observer.allow({ kind: 'replication-broken', subject: 'replica:lb2/default' });
@@ -277,7 +281,7 @@ async function expectLagging(
   observer: LiveObserver,
   to: LabNode,
   master: LiveMariadb,
-  transactions: number,
+  { since, transactions }: { readonly since: Instant; readonly transactions: number },
 ): Promise<void> {
   await master.kill();
   const failover = await observer.event({ kind: 'failover', subject: vr });
@@ -286,8 +290,12 @@ async function expectLagging(
   expect(lagging).toMatchObject({
     about: failover.id,
     severity: 'critical',
-    details: { to: to.address, transactions },
+    details: { to: to.address, transactions, lagSource: 'gtid' },
   });
+  // Its age counts from the poll that first saw the oldest of them at the master, to one after the takeover.
+  const ageMs = (timeOf(failover) - since) / MS;
+  expect(Number(lagging.details.lagS) * 1_000).toBeGreaterThan(ageMs - 2 * POLL_MS - SLACK_MS);
+  expect(Number(lagging.details.lagS) * 1_000).toBeLessThan(ageMs + 2 * POLL_MS + SLACK_MS);
   await observer.event({ kind: 'takeover-fitness', subject: vr, details: { to: to.address, transactions } });
 }
 

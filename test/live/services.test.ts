@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Lab } from '../../src/demo/lab.ts';
 import type { LabNode } from '../../src/demo/node.ts';
 import { MS } from '../../src/time.ts';
-import { behind, describeLive, live } from '../support/live.ts';
+import { behind, describeLiveWith, live } from '../support/live.ts';
 import { type ToldEvent, timeOf } from '../support/live-observer.ts';
 import { haproxyOn, type LiveHaproxy, type LiveServer, nginxOn } from '../support/live-servers.ts';
 import { pair, startPair, VIP, VRID } from '../support/pairs.ts';
@@ -32,7 +32,7 @@ async function startWeb(lab: Lab) {
   return { ...running, clients, serverOf };
 }
 
-describeLive('a service behind the VIP', { concurrent: true }, () => {
+describeLiveWith('nginx')('a service behind the VIP', { concurrent: true }, () => {
   behind(
     'only nginx dies on the holder: keepalived is alive, and it should have failed over',
     web,
@@ -176,7 +176,7 @@ async function startProxied(lab: Lab) {
   return { ...running, sections, db1, db2, proxy1, proxy2 };
 }
 
-describeLive('HAProxy behind the VIP', { concurrent: true }, () => {
+describeLiveWith('nginx', 'haproxy')('HAProxy behind the VIP', { concurrent: true }, () => {
   behind(
     'loses its servers, one after the other, and gets them back',
     proxied,
@@ -280,7 +280,7 @@ const onHolder = {
   }),
 };
 
-describeLive('HAProxy that runs on the holder alone', { concurrent: true }, () => {
+describeLiveWith('haproxy')('HAProxy that runs on the holder alone', { concurrent: true }, () => {
   live('is judged only there, and may take its time to start', onHolder, async (stage) => {
     const { lab, observer } = stage;
     const sections = [
