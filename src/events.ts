@@ -48,7 +48,7 @@ export const DETAILS = {
     'number or null',
     "the new master's first advert to its first claim of a VIP (negative where the claim came first); null where none was heard in time",
   ),
-  fault: detail<boolean>('boolean', 'two priority 0 within 5 ms: keepalived went to its FAULT state'),
+  fault: detail<boolean>('boolean', 'two priority 0 within 50 ms: keepalived went to its FAULT state'),
   last: detail<string | null>('address or null', 'the last known holder'),
   reason: detail<string>('string', 'why, in the words listed with the kind'),
   by: detail<string | null>('address or null', 'the speaker whose priority 0 or return decided it'),

@@ -90,20 +90,17 @@ function serviceCheck(target: ProbeTarget, { failure, latencyMs, answeredBy }: P
     const by = answeredBy === null ? '' : ` by ${answeredBy}`;
     return { state: 'ok', what: `${what} answers${by} in ${duration(latencyMs ?? 0)}`, advice: null };
   }
-  const told = `${what} does not answer: ${failure.error}`;
-  if (target.node !== null)
-    return {
-      state: 'warn',
-      what: told,
-      advice: `start it on ${target.node}; where it listens on the VIP alone, set nodes: false`,
-    };
-  return { state: 'FAIL', what: told, advice: serviceAdvice(failure) };
+  return {
+    state: target.node === null ? 'FAIL' : 'warn',
+    what: `${what} does not answer: ${failure.error}`,
+    advice: serviceAdvice(target, failure),
+  };
 }
 
-function serviceAdvice({ reason }: PollFailure): string {
+function serviceAdvice({ node }: ProbeTarget, { reason }: PollFailure): string {
   switch (reason) {
     case 'denied':
-      return 'compare user and password with what the service knows';
+      return 'compare user and password with what the service knows, and from where it lets them come';
     case 'answer':
       return 'compare path, expect and query with what the service answers';
     case 'tls':
@@ -111,6 +108,8 @@ function serviceAdvice({ reason }: PollFailure): string {
     case 'blind':
       return 'mend this machine, or the name that it is asked by';
     default:
-      return 'does anybody hold the VIP, and does the service listen there? Else compare probe with where it does';
+      return node === null
+        ? 'does anybody hold the VIP, and does the service listen there? Else compare probe with where it does'
+        : `start it on ${node}; where it listens on the VIP alone, set nodes: false`;
   }
 }

@@ -17,6 +17,8 @@ export interface InstanceSpec {
   readonly auth?: { readonly type: 'PASS' | 'AH'; readonly pass: string };
   /** addresses of the other nodes: adverts go to them alone */
   readonly unicastPeers?: readonly string[];
+  /** a command, run every second: while it fails, twice at least, the instance is in FAULT (weight 0) */
+  readonly check?: string;
 }
 
 export function instanceName(instance: InstanceSpec): string {
@@ -32,9 +34,28 @@ export function keepalivedConf(spec: KeepalivedSpec, node: string, notifyScript:
     // A daemon that waits for a processor is late in truth. (Real-time priority comes with a limit that kills it.)
     '    vrrp_priority -20',
     '}',
-    ...spec.instances.map((instance) => instanceConf(instance, notifyScript)),
+    ...spec.instances.flatMap((instance) => [...checkConf(instance), instanceConf(instance, notifyScript)]),
     '',
   ].join('\n');
+}
+
+function checkConf(instance: InstanceSpec): readonly string[] {
+  if (instance.check === undefined) return [];
+  return [
+    [
+      `vrrp_script ${checkName(instance)} {`,
+      `    script "${instance.check}"`,
+      '    interval 1',
+      '    timeout 2',
+      '    fall 2',
+      '    rise 2',
+      '}',
+    ].join('\n'),
+  ];
+}
+
+function checkName(instance: InstanceSpec): string {
+  return `check_${instanceName(instance)}`;
 }
 
 function instanceConf(instance: InstanceSpec, notifyScript: string): string {
@@ -54,6 +75,7 @@ function instanceConf(instance: InstanceSpec, notifyScript: string): string {
       'virtual_ipaddress',
       vips.map((vip) => `${vip}/${vip.includes(':') ? 64 : 24} dev eth0`),
     ),
+    ...(instance.check === undefined ? [] : [block('track_script', [checkName(instance)])]),
     `    notify "${notifyScript}"`,
     '}',
   ].join('\n');

@@ -4,7 +4,8 @@
  * The first poll comes at a random point of the first interval, so that targets do not all come together. Intervals are
  * counted from when a poll was due, so they do not drift; those that were missed, as when this process was stalled, are
  * left out and not made up for. After a first failure it is soon asked again; where a target fails again and again, the
- * intervals become longer.
+ * intervals become longer; not where it refuses, which costs less than an answer, and its return is dated by the poll that
+ * first sees it.
  *
  * A poll that got no answer while this process itself did not run proves nothing: it failed as `blind`.
  */
@@ -62,8 +63,8 @@ export class Loop<T> {
   #dueMs = 0;
   /** in a row */
   #failures = 0;
-  /** of the last of them: not even its machine answered */
-  #isSilent = false;
+  /** the reason of the last of them */
+  #lastReason: PollFailure['reason'] | null = null;
   /** calls off the timer of the next poll; null while none is set */
   #callOff: (() => void) | null = null;
   #inFlight: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
@@ -132,7 +133,7 @@ export class Loop<T> {
     if (failure === null) this.#failures = 0;
     else if (failure.reason !== 'blind') {
       this.#failures++;
-      this.#isSilent = SILENT.has(failure.reason);
+      this.#lastReason = failure.reason;
     }
     this.#polling.tell(result);
   }
@@ -148,10 +149,11 @@ export class Loop<T> {
 
   #intervalMs(): number {
     const { everyMs } = this.#polling;
-    if (this.#failures === 1 && !this.#isSilent) return Math.min(everyMs, SECOND_LOOK_MS);
+    const isSilent = this.#lastReason !== null && SILENT.has(this.#lastReason);
+    if (this.#failures === 1 && !isSilent) return Math.min(everyMs, SECOND_LOOK_MS);
     const doublings = this.#failures - DOUBLING_FAILURE + 1;
-    if (doublings <= 0) return everyMs;
-    const few = this.#isSilent ? Number.POSITIVE_INFINITY : BACK_OFF_MAX_INTERVALS * everyMs;
+    if (doublings <= 0 || this.#lastReason === 'refused') return everyMs;
+    const few = isSilent ? Number.POSITIVE_INFINITY : BACK_OFF_MAX_INTERVALS * everyMs;
     const longest = Math.max(everyMs, Math.min(few, BACK_OFF_MAX_MS));
     const backOff = Math.min(longest, everyMs * 2 ** doublings);
     return Math.max(everyMs, backOff * (1 - BACK_OFF_JITTER * this.#around.random()));

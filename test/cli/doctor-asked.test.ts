@@ -32,9 +32,9 @@ const withProxy = (proxy: string) =>
 const withService = (probe: string, more = '') =>
   `cluster: web\nnodes: [{name: a, addresses: [127.0.0.2]}]\nvirtualRouters: [{vrid: 51, vips: [127.0.0.1], service: {probe: "${probe}"${more}}}]\n`;
 
-async function port(server: Server): Promise<number> {
+async function port(server: Server, host = '127.0.0.1'): Promise<number> {
   servers.push(server);
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
@@ -97,6 +97,16 @@ it('a service is asked through the VIP and at its nodes', async () => {
   ]);
   const dead = await checked(withService(`tcp://127.0.0.1:${await freePort()}`, ', nodes: false'));
   expect(dead).toEqual([expect.stringMatching(/^FAIL service .* -> does anybody hold the VIP/)]);
+});
+
+it('a node whose service denies what it is asked is not told to be started', async () => {
+  const page = createWebServer((_, response) => response.writeHead(401).end());
+  const at = await port(page, '0.0.0.0');
+  const lines = await checked(withService(`http://127.0.0.1:${at}/`));
+  expect(lines).toEqual([
+    expect.stringMatching(/^FAIL service .* -> compare user and password/),
+    expect.stringMatching(/^warn service .* at a does not answer: .* -> compare user and password/),
+  ]);
 });
 
 describe('a database', () => {

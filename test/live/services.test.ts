@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Lab } from '../../src/demo/lab.ts';
 import type { LabNode } from '../../src/demo/node.ts';
 import { MS } from '../../src/time.ts';
-import { describeLive, type LiveSpec, live, type Stage } from '../support/live.ts';
+import { behind, describeLiveWith, live } from '../support/live.ts';
 import { type ToldEvent, timeOf } from '../support/live-observer.ts';
 import { haproxyOn, type LiveHaproxy, type LiveServer, nginxOn } from '../support/live-servers.ts';
 import { pair, startPair, VIP, VRID } from '../support/pairs.ts';
@@ -32,7 +32,7 @@ async function startWeb(lab: Lab) {
   return { ...running, clients, serverOf };
 }
 
-describeLive('a service behind the VIP', { concurrent: true }, () => {
+describeLiveWith('nginx')('a service behind the VIP', { concurrent: true }, () => {
   behind(
     'only nginx dies on the holder: keepalived is alive, and it should have failed over',
     web,
@@ -177,7 +177,7 @@ async function startProxied(lab: Lab) {
   return { ...running, sections, db1, db2, proxy1, proxy2 };
 }
 
-describeLive('HAProxy behind the VIP', { concurrent: true }, () => {
+describeLiveWith('nginx', 'haproxy')('HAProxy behind the VIP', { concurrent: true }, () => {
   behind(
     'loses its servers, one after the other, and gets them back',
     proxied,
@@ -281,7 +281,7 @@ const onHolder = {
   }),
 };
 
-describeLive('HAProxy that runs on the holder alone', { concurrent: true }, () => {
+describeLiveWith('haproxy')('HAProxy that runs on the holder alone', { concurrent: true }, () => {
   live('is judged only there, and may take its time to start', onHolder, async (stage) => {
     const { lab, observer } = stage;
     const sections = [
@@ -318,47 +318,6 @@ describeLive('HAProxy that runs on the holder alone', { concurrent: true }, () =
     await observer.nothingElse();
   });
 });
-
-/** A live test on a lab where all is well already when the observer starts. */
-function behind<T>(
-  title: string,
-  spec: LiveSpec,
-  prepare: (lab: Lab) => Promise<T>,
-  body: (stage: Stage & T) => Promise<unknown>,
-): void {
-  let ready: Promise<T> | null = null;
-  const started = (lab: Lab) => {
-    ready = prepare(lab);
-    return ready;
-  };
-  live(title, { ...spec, prepare: async (lab) => void (await started(lab)) }, async (stage) => {
-    await allIsWell(stage);
-    await body({ ...stage, ...(await (ready ?? raise('not prepared'))) });
-  });
-}
-
-/** The master was heard, and whatever is asked has answered. */
-async function allIsWell({ observer }: Stage): Promise<void> {
-  await observer.event({ kind: 'master-seen', subject: vr });
-  for (;;) {
-    const { services, proxies }: Present = JSON.parse(await observer.ask(['status', '--format', 'json']));
-    const nodes = services.flatMap((service) => service.nodes);
-    if (
-      services.every(({ state }) => state === 'up') &&
-      nodes.every(({ up }) => up === true) &&
-      proxies.every(({ state }) => state === 'answers')
-    )
-      return;
-  }
-}
-
-interface Present {
-  readonly services: readonly {
-    readonly state: string;
-    readonly nodes: readonly { readonly up: boolean | null }[];
-  }[];
-  readonly proxies: readonly { readonly state: string }[];
-}
 
 /** As long as a client felt it that asked every 50 ms, to one interval of the probe. */
 function expectDark(

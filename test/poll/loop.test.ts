@@ -51,7 +51,7 @@ class World {
     return last;
   }
 
-  failing(reason: 'refused' | 'unreachable' | 'answer'): void {
+  failing(reason: 'refused' | 'unreachable' | 'answer' | 'denied'): void {
     this.byItself = (asked) => asked.fail(new PollError(reason, 'x'));
   }
 
@@ -238,7 +238,7 @@ describe('back-off', () => {
     }
   });
 
-  it.each(['refused', 'answer'] as const)(
+  it.each(['denied', 'answer'] as const)(
     'of one where something answers (%s): asked again soon, then four intervals at most',
     async (reason) => {
       const world = new World();
@@ -248,6 +248,15 @@ describe('back-off', () => {
       expect(world.intervals).toEqual([500, 1_000, 2_000, 4_000, 4_000, 4_000, 4_000]);
     },
   );
+
+  it('is none where nobody listens: who starts it again wants the true time of its return', async () => {
+    const world = new World();
+    world.failing('refused');
+    world.loop.start();
+    await world.time.pass(30_500);
+    expect(world.intervals).toHaveLength(30);
+    expect(new Set(world.intervals)).toEqual(new Set([1_000]));
+  });
 
   it('ends with the first success', async () => {
     const world = new World();

@@ -16,7 +16,7 @@ const IS_ROOT = process.getuid?.() === 0;
 /** A data directory as it is after the installation, made once. */
 let template: string | null = null;
 
-function templateFolder(): string {
+export function templateFolder(): string {
   if (template !== null) return template;
   const folder = mkdtempSync(join(tmpdir(), 'vipwatch-mariadb-'));
   execFileSync(
