@@ -398,8 +398,8 @@ export class Dispatch {
     const dueAt = Math.min(newsAt, overAt, repeatAt);
     if (dueAt > now) {
       nextAt = Math.min(nextAt, dueAt);
-      thread.nextAt =
-        nextAt === NEVER ? plusUs(thread.activeAt, THREAD_KEPT_US) : (Math.max(nextAt, now + 1) as Instant);
+      if (nextAt !== NEVER) thread.nextAt = Math.max(nextAt, now + 1) as Instant;
+      else thread.nextAt = isKept(thread) ? NEVER : plusUs(thread.activeAt, THREAD_KEPT_US);
       return null;
     }
     const receiver = this.#receiver(thread.receiver);
@@ -809,7 +809,7 @@ export class Dispatch {
       this.#forgetCause(cause);
     }
     for (const [key, thread] of this.#threads) {
-      if (thread.isOpen || thread.alerts.some(isFresh)) continue;
+      if (isKept(thread)) continue;
       if (thread.activeAt > this.#now - THREAD_KEPT_US) continue;
       this.#threads.delete(key);
       this.#changed.add(`thread:${key}`);
@@ -823,8 +823,7 @@ export class Dispatch {
 
   /** Whatever was muted may not be so any more. */
   #lookAgain(): void {
-    for (const thread of this.#threads.values())
-      if (thread.alerts.some(isFresh) || thread.isOpen) thread.nextAt = this.#now;
+    for (const thread of this.#threads.values()) if (isKept(thread)) thread.nextAt = this.#now;
   }
 
   #touch(key: string, thread: Thread, nextAt: Instant = this.#now): void {
@@ -920,6 +919,11 @@ export class Dispatch {
           this.#routers.set(vip, router);
     }
   }
+}
+
+/** It has something to tell yet, if only that it is over: an event or the end of a silence brings it back. */
+function isKept({ isOpen, alerts }: Thread): boolean {
+  return isOpen || alerts.some(isFresh);
 }
 
 /** What is held back already has happened again. */

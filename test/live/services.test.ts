@@ -271,6 +271,60 @@ describeLiveWith('nginx', 'haproxy')('HAProxy behind the VIP', { concurrent: tru
   );
 });
 
+describeLive('the observer of a service and of HAProxy', { concurrent: true }, () => {
+  behind(
+    'is cut off by its own link: it says that alone, and what happens afterwards',
+    proxied,
+    startProxied,
+    async ({ lab, observer, proxy1 }) => {
+      await lab.observer.linkDown();
+      await observer.event({ kind: 'capture-degraded', phase: 'begin' });
+      await observer.watches(10_000);
+      await lab.observer.linkUp();
+      await observer.event({ kind: 'capture-degraded', phase: 'end' });
+      await observer.watches(5_000);
+      expect(observer.events.filter(({ kind }) => OUTAGES.some((outage) => outage.kind === kind))).toEqual(
+        [],
+      );
+
+      await proxy1.kill();
+      for (const outage of OUTAGES) await observer.event({ ...outage, phase: 'begin' });
+      await observer.nothingElse();
+    },
+  );
+
+  behind(
+    'reads its configuration again during an outage: each condition goes on, and ends once',
+    proxied,
+    startProxied,
+    async ({ observer, proxy1 }) => {
+      await proxy1.kill();
+      const begun = new Map<string, ToldEvent>();
+      for (const outage of OUTAGES)
+        begun.set(outage.kind, await observer.event({ ...outage, phase: 'begin' }));
+      for (let round = 0; round < 2; round++) {
+        await observer.reload();
+        await observer.watches(3_000);
+      }
+      await proxy1.start();
+      for (const outage of OUTAGES) {
+        const { beginId } = await observer.event({ ...outage, phase: 'end' });
+        expect(beginId).toBe(begun.get(outage.kind)?.id);
+      }
+      await observer.reload();
+      await observer.watches(3_000);
+      await observer.nothingElse();
+    },
+  );
+});
+
+/** What follows from a dead HAProxy on the holder. */
+const OUTAGES = [
+  { kind: 'vip-dark', subject: vip },
+  { kind: 'vip-on-dead-service', subject: vip },
+  { kind: 'proxy-unreachable', subject: 'proxy:lb1' },
+];
+
 const onHolder = {
   ...pair(),
   routers: [{ vrid: VRID, vips: [VIP] }],
