@@ -2,7 +2,8 @@
  * From what the dispatch decided to what a receiver gets: the sentence for the lock screen, and the story so far. Pure.
  */
 import { MS } from '../time.ts';
-import { reportOf, sentenceCase } from '../timeline/report.ts';
+import { reportOf } from '../timeline/report.ts';
+import { sentenceCase } from '../timeline/words.ts';
 import type { Notification, NotifiedAlert, Settled, StoryMaterial } from './notification.ts';
 
 /** A notification as it waits to be delivered: the story is in the journal, up to `throughSeq`. */
@@ -37,19 +38,19 @@ function withStatus(status: Draft['status'], sentence: string): string {
   return status === 'repeat' ? `Still: ${sentence}` : sentence;
 }
 
-/** The report's own, where it is about something that this receiver is told of, and is news. */
+/** The report's gist, where it is about something that this receiver is told of, and is news. */
 function storySentence({ alerts, status }: Draft, story: StoryMaterial | null): string | null {
   if (story === null || status === 'repeat') return null;
-  const { headline } = reportOf(story.incident, story.events, story.until);
+  const { gist } = reportOf(story.incident, story.events, story.until);
   const main = story.events.find(
-    ({ event }) => event.phase !== 'end' && headline.startsWith(sentenceCase(event.summary)),
+    ({ event }) => event.phase !== 'end' && gist.startsWith(sentenceCase(event.summary)),
   )?.event;
   const told = alerts.find(({ kind, subject }) => kind === main?.kind && subject === main.subject);
   if (told === undefined) return null;
   const [first] = alerts;
-  if (first === undefined || first.status === 'resolved' || told.status === 'firing') return headline;
+  if (first === undefined || first.status === 'resolved' || told.status === 'firing') return gist;
   // The worst is over, and something of it is left.
-  return `${headline} Still open: ${first.summary}.`;
+  return `${gist} Still open: ${first.summary}.`;
 }
 
 /** Of the first alert, which is the worst of those that last. */

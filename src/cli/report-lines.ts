@@ -1,12 +1,24 @@
 /** An incident's story for a person, as plain text or as Markdown for a ticket. Pure. */
 import { MS } from '../time.ts';
-import { type Report, range } from '../timeline/report.ts';
+import type { WallClock } from '../timeline/cause-chain.ts';
+import type { Headline, Report } from '../timeline/report.ts';
+import { range } from '../timeline/words.ts';
 import { eventLines, labelOf } from './event-lines.ts';
 import { wrapped } from './status-lines.ts';
 import { type Clock, duration, type Paint } from './terminal.ts';
 
-export function* reportLines(report: Report, clock: Clock, paint: Paint): Generator<string> {
-  for (const line of wrapped(report.headline, '')) yield paint(line, 'bold');
+/** As the times in a sentence are told: no fractions. */
+export function wallClock(clock: Clock): WallClock {
+  return { date: (at) => clock.day(at)?.slice(0, 10) ?? '', time: (at) => clock.time(at).slice(0, 8) };
+}
+
+export function* reportLines(
+  report: Report,
+  { headline }: Headline,
+  clock: Clock,
+  paint: Paint,
+): Generator<string> {
+  for (const line of wrapped(headline, '')) yield paint(line, 'bold');
   yield '';
   for (const [label, text] of facts(report, clock)) yield `  ${label.padEnd(10)}  ${text}`;
   yield '';
@@ -24,13 +36,13 @@ export function* reportLines(report: Report, clock: Clock, paint: Paint): Genera
       yield* wrapped(advice, '  - ', '    ');
   }
   yield '';
-  yield paint(outcome(report), report.ended === null ? 'red' : 'green', 'bold');
+  yield paint(outcome(report, clock), report.ended === null ? 'red' : 'green', 'bold');
 }
 
-export function* reportMarkdown(report: Report, clock: Clock): Generator<string> {
+export function* reportMarkdown(report: Report, { headline }: Headline, clock: Clock): Generator<string> {
   yield `# Incident ${report.incident}`;
   yield '';
-  yield report.headline;
+  yield headline;
   yield '';
   for (const [label, text] of facts(report, clock)) yield `- **${label}**: ${text}`;
   yield '';
@@ -53,7 +65,7 @@ export function* reportMarkdown(report: Report, clock: Clock): Generator<string>
     for (const advice of new Set(problems.map((problem) => problem.advice))) yield `- ${advice}`;
   }
   yield '';
-  yield outcome(report);
+  yield outcome(report, clock);
 }
 
 function* facts(report: Report, clock: Clock): Generator<readonly [string, string]> {
@@ -84,10 +96,15 @@ function* facts(report: Report, clock: Clock): Generator<readonly [string, strin
 }
 
 const MOVES_MAX = 5;
+const OPEN_MAX = 8;
 
-function outcome(report: Report): string {
+function outcome(report: Report, clock: Clock): string {
   if (report.ended !== null) return 'It is over.';
   if (report.open.length === 0)
     return 'Nothing of it is open any more; it counts as over when it stays quiet.';
-  return `It is not over: ${report.open.map((event) => `${event.kind} of ${event.subject}`).join(', ')}.`;
+  const told = report.open.slice(0, OPEN_MAX).map(({ kind, subject, time }) => {
+    return `${kind} of ${subject} since ${clock.time(time).slice(0, 8)}`;
+  });
+  const more = report.open.length - told.length;
+  return `It is not over: ${told.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
 }

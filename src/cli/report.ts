@@ -1,9 +1,9 @@
 /** `vipwatch report`: the story of one incident, or the list of them, out of the journal. */
 import { instantFromUs, MS } from '../time.ts';
-import { reportJson, reportOf } from '../timeline/report.ts';
+import { headlineOf, reportJson, reportOf } from '../timeline/report.ts';
 import { type Output, UsageError } from './output.ts';
 import { journalOrUsage, type PlaceOptions, placesOf } from './places.ts';
-import { reportLines, reportMarkdown } from './report-lines.ts';
+import { reportLines, reportMarkdown, wallClock } from './report-lines.ts';
 import { LOCAL, painter, plural, UTC, wantsColour } from './terminal.ts';
 
 export interface ReportOptions extends PlaceOptions {
@@ -42,9 +42,13 @@ export async function report(which: string, options: ReportOptions, output: Outp
       );
     const now = journal.aliveAt() ?? instantFromUs(Date.now() * MS);
     const story = reportOf(found.incident, found.events, now);
-    if (options.format === 'json') output.line(reportJson(story));
+    const headline = headlineOf(story, wallClock(clock), instantFromUs(Date.now() * MS));
+    if (options.format === 'json') output.line(reportJson(story, headline));
     else {
-      const lines = options.format === 'md' ? reportMarkdown(story, clock) : reportLines(story, clock, paint);
+      const lines =
+        options.format === 'md'
+          ? reportMarkdown(story, headline, clock)
+          : reportLines(story, headline, clock, paint);
       for (const line of lines) output.line(line);
     }
   }

@@ -1,11 +1,24 @@
 /**
  * The story of an incident, for whoever was woken by it and for whoever asks the next day: one sentence, the
  * facts, the timeline, what to look at, and whether it is over. A pure fold over the incident's events.
+ *
+ * The sentence comes in two lengths: the gist, which is the worst that happened, for a subject or a lock screen; and the
+ * chain of what led to what, for whoever reads the report.
  */
 import { type EventOf, eventJson, type TimelineEvent } from '../events.ts';
 import { type Instant, isoTime, MS } from '../time.ts';
+import {
+  type Clause,
+  causeChain,
+  chainSentence,
+  type Darkness,
+  type ToldClause,
+  tellChain,
+  type WallClock,
+} from './cause-chain.ts';
 import type { JournalledEvent } from './journalled-event.ts';
 import { type DarkRange, inOrderOfTime, summarize, type TimelineSummary } from './summary.ts';
+import { range, seconds, sentenceCase } from './words.ts';
 
 /** What the journal says of an incident. */
 export interface ReportedIncident {
@@ -21,8 +34,10 @@ export interface Report {
   readonly incident: number;
   readonly cluster: string | null;
   readonly severity: TimelineEvent['severity'];
-  /** what happened, from whom to whom, why, how long dark */
-  readonly headline: string;
+  /** the worst that happened, from whom to whom, how long dark: no times, so that it reads the same everywhere */
+  readonly gist: string;
+  /** what was wrong first, and what came of it; empty where nothing of the incident can be told so */
+  readonly chain: readonly Clause[];
   readonly began: Instant;
   /** of its last event; null as long as it is not over */
   readonly ended: Instant | null;
@@ -59,7 +74,8 @@ export function reportOf(
     incident: incident.id,
     cluster: incident.cluster,
     severity: incident.severity,
-    headline: headlineOf(ordered, summary, dark, splitMs),
+    gist: gistOf(ordered, summary, dark, splitMs),
+    chain: causeChain(ordered, summary.names, dark, end),
     began: incident.began,
     ended: incident.ended,
     open: summary.open,
@@ -74,15 +90,33 @@ export function reportOf(
   };
 }
 
-/** Machine-readable; times are ISO 8601 in UTC, events as in `timeline --format jsonl`. */
-export function reportJson(report: Report): string {
+/** A report's sentence, and the clauses that it is made of, as a reader's clock shows them on the day that is `today`. */
+export interface Headline {
+  readonly headline: string;
+  readonly chain: readonly ToldClause[];
+}
+
+export function headlineOf({ gist, chain }: Report, clock: WallClock, today: Instant): Headline {
+  const told = tellChain(chain, clock, today);
+  return { headline: told.length === 0 ? gist : chainSentence(told), chain: told };
+}
+
+/**
+ * Machine-readable; times are ISO 8601 in UTC, but for those within the headline and its clauses, which are for people.
+ * Events as in `timeline --format jsonl`.
+ */
+export function reportJson(report: Report, { headline, chain }: Headline): string {
   const { summary, events, failovers, open } = report;
   const json = ({ seq, event }: JournalledEvent): unknown => JSON.parse(eventJson(event, seq));
   return JSON.stringify({
     incident: report.incident,
     cluster: report.cluster,
     severity: report.severity,
-    headline: report.headline,
+    headline,
+    chain: chain.map(({ time, clause, eventIds }) => {
+      return { time: time === null ? null : isoTime(time), clause, eventIds };
+    }),
+    gist: report.gist,
     began: isoTime(report.began),
     ended: report.ended === null ? null : isoTime(report.ended),
     over: report.ended !== null,
@@ -100,15 +134,7 @@ export function reportJson(report: Report): string {
   });
 }
 
-/** How long clients were in the dark: of the virtual router or VIP that was for longest. */
-interface Darkness {
-  readonly range: DarkRange | null;
-  readonly measured: boolean;
-  /** it still is so, as probes say */
-  readonly open: boolean;
-}
-
-function darknessOf({ virtualRouters, darkVips }: TimelineSummary): Darkness {
+function darknessOf({ virtualRouters, darkVips, open }: TimelineSummary): Darkness {
   const known = [
     ...virtualRouters.map(({ darkMs, darkMeasured }) => ({ range: darkMs, measured: darkMeasured })),
     ...darkVips.map(({ darkMs }) => ({ range: [darkMs, darkMs] as const, measured: true })),
@@ -121,8 +147,12 @@ function darknessOf({ virtualRouters, darkVips }: TimelineSummary): Darkness {
   return {
     range,
     measured: known.some((each) => each.measured && same(each.range)),
-    open: darkVips.some(({ open }) => open),
+    open: darkVips.some((vip) => vip.open) || (darkVips.length === 0 && open.some(isLoss)),
   };
+}
+
+function isLoss({ kind }: TimelineEvent): boolean {
+  return kind === 'master-lost';
 }
 
 /** The worst first; of equal ones the first that happened. */
@@ -136,7 +166,7 @@ const WEIGHT: Readonly<Partial<Record<TimelineEvent['kind'], number>>> = {
   'vip-dark': 1,
 };
 
-function headlineOf(
+function gistOf(
   ordered: readonly TimelineEvent[],
   summary: TimelineSummary,
   dark: Darkness,
@@ -183,20 +213,4 @@ function weightOf(event: TimelineEvent): number {
   // A failover says more than the loss that it ended, and is but a warning.
   const weight = WEIGHT[event.kind] ?? 0;
   return event.kind === 'failover' ? 24 : severity + weight;
-}
-
-/** The least and the most, as whoever reads it wants it: seconds. */
-export function range([least, most]: DarkRange): string {
-  const [from, to] = [seconds(least), seconds(most)];
-  return from === to ? to : `${from} to ${to}`;
-}
-
-function seconds(ms: number): string {
-  if (ms >= 120_000) return `${Math.round(ms / 6_000) / 10} min`;
-  return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / MS).toFixed(2))} s`;
-}
-
-/** With a capital, unless it begins with an address. */
-export function sentenceCase(text: string): string {
-  return /^[a-z]+(?:[\s-]|: )/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

@@ -33,6 +33,8 @@ import { toldLines } from './told.ts';
 /** What the report needs to know of these kinds. */
 const USUAL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   failover: { from: 'a', to: 'b', silenceMs: 3_600, darkMs: null, claimMs: null, fault: false },
+  'vip-dark': { error: 'refused' },
+  'vip-on-dead-service': { holder: 'a', service: 'tcp://a:80', error: 'refused' },
 };
 
 const RULER = '----\n';
@@ -155,9 +157,8 @@ class Player {
 
   #add(given: EventTraits & { id: string; kind: string }, words: readonly string[]): void {
     const traits: Record<string, unknown> = { ...given };
-    const details: Record<string, unknown> = given.subject?.startsWith('vr:')
-      ? { ...USUAL[given.kind], vips: given.subject.endsWith('/51') ? ['10.0.0.100'] : [] }
-      : {};
+    const details: Record<string, unknown> = { ...USUAL[given.kind] };
+    if (given.subject?.startsWith('vr:')) details.vips = given.subject.endsWith('/51') ? ['10.0.0.100'] : [];
     if (given.beginId != null)
       details.durationMs = (this.#now - (this.#began.get(given.beginId) ?? 0)) / 1_000;
     let late = 0;

@@ -273,10 +273,10 @@ describe('vipwatch report', () => {
     const { status, stdout } = await vipwatch('report', '--journal', path);
     expect(status).toBe(0);
     expect(stdout.replace(/\s+/g, ' ')).toContain(
-      'Split-brain: a and b both hold 10.0.0.100, b does not yield; it lasted 17.01 s, and a went on.',
+      'Split-brain: a and b both held 10.0.0.100 (b, outranked, did not yield) from 2026-11-21 00:21:41 for 17.01 s, then a alone; a has not announced 10.0.0.100 since 00:21:58.',
     );
     expect(stdout).toContain('What to check\n  - The nodes do not hear each other');
-    expect(stdout).toContain('It is not over: garp-missing of vip:eth0/10.0.0.100.');
+    expect(stdout).toContain('It is not over: garp-missing of vip:eth0/10.0.0.100 since 00:21:58.');
   });
 
   it('tells who moved it to whom, why, and for how long it was dark', async () => {
@@ -288,7 +288,7 @@ describe('vipwatch report', () => {
     const { stdout } = await vipwatch('report', '1', '--format', 'json', '--journal', own);
     const report = JSON.parse(stdout);
     expect(report.headline).toMatch(
-      /^172\.20\.0\.110 moved from 172\.20\.0\.2 to 172\.20\.0\.3 after 3\.65 s of silence; one more failover .*; clients were in the dark for 2\.65 s to 3\.65 s\.$/,
+      /^keepalived on 172\.20\.0\.2 fell silent at .*00:21:03; 172\.20\.0\.3 took 172\.20\.0\.110 after 3\.65 s; 172\.20\.0\.2, back with .* at 00:21:21; clients dark 2\.65 s to 3\.65 s in all, as far as adverts tell\.$/,
     );
     expect(report).toMatchObject({ incident: 1, over: true, failovers: 2, vips: ['172.20.0.110'] });
     expect(report.events[0]).toHaveProperty('seq');

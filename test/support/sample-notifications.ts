@@ -83,7 +83,7 @@ export function told(
     severity: worst(known.map(({ event }) => event.severity)),
     ended: resolved ? incident.last : null,
   };
-  const { headline } = reportOf(reported, known, until);
+  const { gist: headline } = reportOf(reported, known, until);
   const revision = traits.revision ?? 0;
   return {
     id: `n-mail-${incident.id}-${revision}`,

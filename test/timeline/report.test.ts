@@ -1,4 +1,4 @@
-/** The one sentence of an incident, from what the observer really tells of a story. */
+/** The gist of an incident, from what the observer really tells of a story. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -24,30 +24,30 @@ function story(name: string): string {
   return readFileSync(join(import.meta.dirname, '../observer/scenarios', `${name}.txt`), 'utf8');
 }
 
-describe('the headline', () => {
+describe('the gist', () => {
   it('says that the holder lives and its service is dead, not only that nobody answers', () => {
-    const { headline, darkMs, darkMeasured } = report(story('service-dead-on-holder'));
-    expect(headline).toBe(
+    const { gist, darkMs, darkMeasured } = report(story('service-dead-on-holder'));
+    expect(gist).toBe(
       "host-a holds the VIP and keepalived is alive there, but its service is dead (http://10.0.0.100/): refused; host-b's answers, so keepalived should have failed over; clients were in the dark for 5 s (measured).",
     );
     expect({ darkMs, darkMeasured }).toEqual({ darkMs: [5_000, 5_000], darkMeasured: true });
   });
 
   it('says how long it is dark so far', () => {
-    expect(report(story('service-dead-on-holder'), 14).headline).toMatch(
+    expect(report(story('service-dead-on-holder'), 14).gist).toMatch(
       /; clients have been in the dark for 3\.75 s so far \(measured\)\.$/,
     );
   });
 
   it('does not speak of darkness that has hardly begun', () => {
-    expect(report(story('service-dark-in-a-graceful-failover'), 10.5).headline).toBe(
+    expect(report(story('service-dark-in-a-graceful-failover'), 10.5).gist).toBe(
       'The service does not answer (http://10.0.0.100/): refused.',
     );
   });
 
   it('tells of a failover with the time that a probe measured, not with what adverts allow', () => {
-    const { headline, summary } = report(story('service-dark-while-a-node-dies'));
-    expect(headline).toBe(
+    const { gist, summary } = report(story('service-dark-while-a-node-dies'));
+    expect(gist).toBe(
       '10.0.0.100 moved from host-a to host-b after 3.6 s of silence; clients were in the dark for 3.6 s (measured).',
     );
     expect(summary.virtualRouters).toMatchObject([
@@ -64,8 +64,8 @@ describe('the headline', () => {
       claim b 13.6003
       ----
     `.replaceAll(/^ +/gm, '');
-    const { headline, darkMeasured } = report(crash);
-    expect(headline).toMatch(/; clients were in the dark for 2\.6 s to 3\.6 s\.$/);
+    const { gist, darkMeasured } = report(crash);
+    expect(gist).toMatch(/; clients were in the dark for 2\.6 s to 3\.6 s\.$/);
     expect(darkMeasured).toBe(false);
   });
 });

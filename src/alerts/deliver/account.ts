@@ -6,7 +6,7 @@
  */
 import type { Severity, TimelineEvent } from '../../events.ts';
 import { MS } from '../../time.ts';
-import { type Report, reportOf } from '../../timeline/report.ts';
+import { headlineOf, type Report, reportOf } from '../../timeline/report.ts';
 import type { Notification, NotificationStatus, NotifiedAlert } from '../notification.ts';
 import { type Clock, clockIn, span } from './clock.ts';
 import { darkText, type Holding, holdingsOf } from './holding.ts';
@@ -30,6 +30,8 @@ export interface Account {
   readonly cluster: string | null;
   /** one sentence */
   readonly headline: string;
+  /** what led to what, with times; null where it would say no more than the headline */
+  readonly chain: string | null;
   readonly facts: readonly Fact[];
   readonly holdings: readonly NamedHolding[];
   readonly checks: readonly CheckItem[];
@@ -99,6 +101,7 @@ export function accountOf(notification: Notification, context: DeliveryContext):
     tone: status === 'resolved' || status === 'test' ? 'good' : severity,
     cluster,
     headline: notification.headline,
+    chain: report === null ? null : chainOf(report, notification, clock),
     facts: report === null ? [] : factsOf(report, notification, clock),
     holdings: report === null ? [] : namedHoldings(report, notification, clock),
     checks: checksOf(report, notification.alerts),
@@ -110,6 +113,12 @@ export function accountOf(notification: Notification, context: DeliveryContext):
     calendar: `${clock.day(report?.began ?? notification.at)}, times are ${clock.zone(report?.began ?? notification.at)}`,
     signature: `vipwatch ${context.release} on ${context.host}`,
   };
+}
+
+/** The first of an incident knows little yet, and a repetition has nothing new: there the headline is enough. */
+function chainOf(report: Report, { status, at }: Notification, clock: Clock): string | null {
+  if (status === 'repeat' || report.chain.length < 2) return null;
+  return headlineOf(report, { date: clock.day, time: clock.time }, at).headline;
 }
 
 function factsOf(report: Report, notification: Notification, clock: Clock): readonly Fact[] {

@@ -12,6 +12,7 @@ export function mailHtml(account: Account, title: string): string {
   const { badge, severity, cluster, headline, tone } = account;
   const rows = account.timeline.length > 0 ? account.timeline : account.alerts;
   const parts = [
+    account.chain === null ? null : markup`<p class="text" style="margin:12px 0 0">${account.chain}</p>`,
     ...account.remarks.map((text) => markup`<p class="muted" style="${SMALL}margin:12px 0 0">${text}</p>`),
     account.facts.length === 0 ? null : factTable(account.facts),
     ...account.holdings.map(holdingBlock),

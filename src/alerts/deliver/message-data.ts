@@ -46,6 +46,7 @@ export function messageData(notification: Notification, context: DeliveryContext
             id: story.incident.id,
             began: isoTime(story.incident.began),
             ended: story.incident.ended === null ? null : isoTime(story.incident.ended),
+            chain: account.chain,
             cause: fact('Cause'),
             dark: fact('Dark'),
             holds: account.holdings.map(({ address, now }) => `${address}: ${now}`).join('; '),
@@ -88,8 +89,9 @@ export function latestEvents({ story }: Notification, most: number): readonly Js
 
 /** For a chat: the sentence, the facts, what to check, unwrapped. Names from outside must not become tags there. */
 export function briefOf(account: Account): string {
-  const { badge, severity, cluster, headline, facts, holdings, checks, links, remarks } = account;
-  const lines = [`[${badge}][${severity}]${cluster === null ? '' : ` ${cluster}`}`, headline, ...remarks];
+  const { badge, severity, cluster, headline, chain, facts, holdings, checks, links, remarks } = account;
+  const lines = [`[${badge}][${severity}]${cluster === null ? '' : ` ${cluster}`}`, headline];
+  lines.push(...(chain === null ? [] : [chain]), ...remarks);
   for (const { address, now } of holdings) lines.push(`Now: ${address}: ${now}`);
   for (const { label, text } of facts) lines.push(label === '' ? text : `${label}: ${text}`);
   for (const { text, command } of checks)

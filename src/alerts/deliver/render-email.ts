@@ -90,9 +90,9 @@ export function textOf(account: Account): string {
 }
 
 function* textLines(account: Account): Generator<string> {
-  const { headline, facts, holdings, checks, timeline, alerts, remarks, links } = account;
+  const { headline, chain, facts, holdings, checks, timeline, alerts, remarks, links } = account;
   yield* wrapped(headline);
-  for (const remark of remarks) {
+  for (const remark of [...(chain === null ? [] : [chain]), ...remarks]) {
     yield '';
     yield* wrapped(remark);
   }

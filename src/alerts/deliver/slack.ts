@@ -15,7 +15,8 @@ const MARKS: Readonly<Record<Tone, string>> = { critical: '🔴', warning: '🟠
 
 export function slackMessage(notification: Notification, context: DeliveryContext): MessageData {
   const account = accountOf(notification, context);
-  const { badge, severity, cluster, tone, headline, remarks, holdings, facts, checks, links } = account;
+  const { badge, severity, cluster, tone, headline, chain, remarks, holdings, facts, checks, links } =
+    account;
   const head = `${MARKS[tone]} ${badge} ${severity}${cluster === null ? '' : ` · ${cluster}`}`;
   const fields = [
     ...holdings.map(({ address, now }) => `*${escaped(address)}*\n${escaped(now)}`),
@@ -24,9 +25,10 @@ export function slackMessage(notification: Notification, context: DeliveryContex
   const todo = checks.map(({ text, command }) =>
     command === null ? `• ${escaped(text)}` : `• ${escaped(text)}\n\`\`\`${escaped(command)}\`\`\``,
   );
+  const said = chain === null ? remarks : [chain, ...remarks];
   const blocks: Json[] = [
     { type: 'header', text: { type: 'plain_text', text: clipped(head, HEADER_MAX) } },
-    section([`*${escaped(headline)}*`, ...remarks.map(escaped)].join('\n')),
+    section([`*${escaped(headline)}*`, ...said.map(escaped)].join('\n')),
   ];
   if (fields.length > 0) {
     const texts = fields.map((text) => ({ type: 'mrkdwn', text: clipped(text, FIELD_MAX) }));

@@ -130,7 +130,7 @@ const TOP = [
   'truncatedAlerts',
 ];
 const WITHIN: Readonly<Record<string, readonly string[]>> = {
-  incident: ['id', 'began', 'ended', 'cause', 'dark', 'holds'],
+  incident: ['id', 'began', 'ended', 'chain', 'cause', 'dark', 'holds'],
   event: [
     'rule',
     'kind',
