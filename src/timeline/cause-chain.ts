@@ -288,8 +288,9 @@ class Chain {
   /** That the VIP is dark, or on a dead service, says no more where it is told what is dead. */
   #withoutRepeats(events: readonly TimelineEvent[]): readonly TimelineEvent[] {
     const dead = events.filter(({ kind }) => kind === 'vip-on-dead-service');
+    const saysWhy = events.some(({ kind }) => !SAYS_NOT_WHY.has(kind));
     return events.filter((event) => {
-      if (event.kind === 'vip-dark') return dead.every(({ subject }) => subject !== event.subject);
+      if (event.kind === 'vip-dark') return !saysWhy;
       if (event.kind !== 'vip-on-dead-service') return true;
       const isFirst = dead.find(({ subject }) => subject === event.subject) === event;
       return isFirst && !events.some((each) => isTwin(each, event));
@@ -510,7 +511,7 @@ class Chain {
       const facts = fitnessFacts(move.to, lagging ?? fitness, fitness, isToldReadOnly);
       const sources = [lagging, fitness].filter((event) => event !== undefined);
       if (facts.length > 0)
-        yield { time: move.time, words: [facts.join(' and ')], eventIds: this.#tell(sources) };
+        yield { time: move.time, words: [facts.join(', ')], eventIds: this.#tell(sources) };
       const unannounced = about.find(
         (event) => event.kind === 'vip-dark' && event.details.neverAnnounced === true,
       );
@@ -612,6 +613,13 @@ function seriesOf({ kind, subject }: TimelineEvent): string {
   return `${kind} ${subject}`;
 }
 
+/** That a service does not answer is not explained by these. */
+const SAYS_NOT_WHY: ReadonlySet<TimelineEvent['kind']> = new Set<TimelineEvent['kind']>([
+  'galera-size',
+  'priority-change',
+  'vip-dark',
+]);
+
 /** Told by clauses of their own. */
 const ELSEWHERE: ReadonlySet<TimelineEvent['kind']> = new Set<TimelineEvent['kind']>([
   'failover-to-lagging-replica',
@@ -630,11 +638,11 @@ function fitnessFacts(
   isToldReadOnly: boolean,
 ): readonly string[] {
   const facts: string[] = [];
-  if (fitness?.details.proxyUp === false) facts.push(`${to}'s haproxy did not answer`);
-  if (fitness?.details.readOnly === true && !isToldReadOnly) facts.push(`${to}'s database was read-only`);
+  if (fitness?.details.proxyUp === false) facts.push('haproxy did not answer');
+  if (fitness?.details.readOnly === true && !isToldReadOnly) facts.push('database was read-only');
   const { lagS = null, transactions = null } = lag?.details ?? {};
   const missing = transactions === null || transactions === 0 ? '' : `, ${transactions} transactions missing`;
   if (lagS !== null || missing !== '')
-    facts.push(`${to}'s replica was ${lagS === null ? 'behind' : lagWords(lagS)}${missing}`);
-  return facts;
+    facts.push(`replica was ${lagS === null ? 'behind' : lagWords(lagS)}${missing}`);
+  return facts.map((fact, i) => `${i === 0 ? `${to}'s` : 'its'} ${fact}`);
 }
