@@ -1,6 +1,6 @@
 /** An incident's story for a person, as plain text or as Markdown for a ticket. Pure. */
 import { MS } from '../time.ts';
-import type { WallClock } from '../timeline/cause-chain.ts';
+import type { WallClock } from '../timeline/clauses.ts';
 import type { Headline, Report } from '../timeline/report.ts';
 import { range } from '../timeline/words.ts';
 import { eventLines, labelOf } from './event-lines.ts';

@@ -11,6 +11,7 @@
  */
 import type { EventOf, TimelineEvent } from '../events.ts';
 import { type Instant, MS, plusUs, SECOND } from '../time.ts';
+import type { Clause } from './clauses.ts';
 import {
   type ConditionWords,
   conditionWords,
@@ -23,21 +24,6 @@ import { type Move, movesOf } from './moves.ts';
 import type { DarkRange } from './summary.ts';
 import { briefly, listed, range, seconds } from './words.ts';
 
-/** A part of the sentence. Instants among the words are told in the zone of whoever reads it. */
-export interface Clause {
-  /** when it was so, or began; null where it is about all of it */
-  readonly time: Instant | null;
-  readonly words: readonly (string | Instant)[];
-  /** the events that say so; never empty */
-  readonly eventIds: readonly string[];
-}
-
-export interface ToldClause {
-  readonly time: Instant | null;
-  readonly clause: string;
-  readonly eventIds: readonly string[];
-}
-
 /** How long clients were in the dark: of the virtual router or VIP that was for longest. */
 export interface Darkness {
   readonly range: DarkRange | null;
@@ -45,14 +31,6 @@ export interface Darkness {
   readonly measured: boolean;
   /** it still is so */
   readonly open: boolean;
-}
-
-/** A reader's wall clock. */
-export interface WallClock {
-  /** `2026-11-20` */
-  date(at: Instant): string;
-  /** `03:12:07` */
-  time(at: Instant): string;
 }
 
 /** `ordered`: by time. `until`: now, or the end of what is told. */
@@ -65,37 +43,10 @@ export function causeChain(
   return new Chain(ordered, names, dark, until).clauses();
 }
 
-/** The clauses in words. A date stands where the day is not `today`, or not that of the clause before. */
-export function tellChain(chain: readonly Clause[], clock: WallClock, today: Instant): readonly ToldClause[] {
-  let day = clock.date(today);
-  const tell = (at: Instant): string => {
-    const itsDay = clock.date(at);
-    const text = itsDay === day ? clock.time(at) : `${itsDay} ${clock.time(at)}`;
-    day = itsDay;
-    return text;
-  };
-  return chain.map(({ time, words, eventIds }) => {
-    const text = words.map((word) => (typeof word === 'string' ? word : tell(word))).join('');
-    const clause = text.length > CLAUSE_MAX ? `${text.slice(0, CLAUSE_MAX - 1)}…` : text;
-    return { time, clause, eventIds };
-  });
-}
-
-/** `Nobody …; hosta took …; clients dark 0.9 s.` */
-export function chainSentence(told: readonly ToldClause[]): string {
-  const text = told.map(({ clause }) => clause).join('; ');
-  return `${ORDINARY_WORD.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text}.`;
-}
-
-/** With these a clause may begin that begins with no name. */
-const ORDINARY_WORD = /^(at|from|nobody|since|split-brain:|the) /;
-
 /** What happened so long before a move can have led to it; what was found so soon after it can have begun before. */
 const LEAD_US = 30 * SECOND;
 const FOUND_US = 10 * SECOND;
 
-/** Characters of a clause; names and errors are as long as others made them. */
-const CLAUSE_MAX = 240;
 /** What happened, told one by one: so much of the begin, and of the end. */
 const FIRST_MAX = 6;
 const LAST_MAX = 4;
@@ -288,8 +239,9 @@ class Chain {
   /** That the VIP is dark, or on a dead service, says no more where it is told what is dead. */
   #withoutRepeats(events: readonly TimelineEvent[]): readonly TimelineEvent[] {
     const dead = events.filter(({ kind }) => kind === 'vip-on-dead-service');
+    const saysWhy = events.some(({ kind }) => !SAYS_NOT_WHY.has(kind));
     return events.filter((event) => {
-      if (event.kind === 'vip-dark') return dead.every(({ subject }) => subject !== event.subject);
+      if (event.kind === 'vip-dark') return !saysWhy;
       if (event.kind !== 'vip-on-dead-service') return true;
       const isFirst = dead.find(({ subject }) => subject === event.subject) === event;
       return isFirst && !events.some((each) => isTwin(each, event));
@@ -510,7 +462,7 @@ class Chain {
       const facts = fitnessFacts(move.to, lagging ?? fitness, fitness, isToldReadOnly);
       const sources = [lagging, fitness].filter((event) => event !== undefined);
       if (facts.length > 0)
-        yield { time: move.time, words: [facts.join(' and ')], eventIds: this.#tell(sources) };
+        yield { time: move.time, words: [facts.join(', ')], eventIds: this.#tell(sources) };
       const unannounced = about.find(
         (event) => event.kind === 'vip-dark' && event.details.neverAnnounced === true,
       );
@@ -612,6 +564,13 @@ function seriesOf({ kind, subject }: TimelineEvent): string {
   return `${kind} ${subject}`;
 }
 
+/** That a service does not answer is not explained by these. */
+const SAYS_NOT_WHY: ReadonlySet<TimelineEvent['kind']> = new Set<TimelineEvent['kind']>([
+  'galera-size',
+  'priority-change',
+  'vip-dark',
+]);
+
 /** Told by clauses of their own. */
 const ELSEWHERE: ReadonlySet<TimelineEvent['kind']> = new Set<TimelineEvent['kind']>([
   'failover-to-lagging-replica',
@@ -630,11 +589,11 @@ function fitnessFacts(
   isToldReadOnly: boolean,
 ): readonly string[] {
   const facts: string[] = [];
-  if (fitness?.details.proxyUp === false) facts.push(`${to}'s haproxy did not answer`);
-  if (fitness?.details.readOnly === true && !isToldReadOnly) facts.push(`${to}'s database was read-only`);
+  if (fitness?.details.proxyUp === false) facts.push('haproxy did not answer');
+  if (fitness?.details.readOnly === true && !isToldReadOnly) facts.push('database was read-only');
   const { lagS = null, transactions = null } = lag?.details ?? {};
   const missing = transactions === null || transactions === 0 ? '' : `, ${transactions} transactions missing`;
   if (lagS !== null || missing !== '')
-    facts.push(`${to}'s replica was ${lagS === null ? 'behind' : lagWords(lagS)}${missing}`);
-  return facts;
+    facts.push(`replica was ${lagS === null ? 'behind' : lagWords(lagS)}${missing}`);
+  return facts.map((fact, i) => `${i === 0 ? `${to}'s` : 'its'} ${fact}`);
 }

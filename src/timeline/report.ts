@@ -7,15 +7,8 @@
  */
 import { type EventOf, eventJson, type TimelineEvent } from '../events.ts';
 import { type Instant, isoTime, MS } from '../time.ts';
-import {
-  type Clause,
-  causeChain,
-  chainSentence,
-  type Darkness,
-  type ToldClause,
-  tellChain,
-  type WallClock,
-} from './cause-chain.ts';
+import { causeChain, type Darkness } from './cause-chain.ts';
+import { type Clause, chainSentence, type ToldClause, tellChain, type WallClock } from './clauses.ts';
 import type { JournalledEvent } from './journalled-event.ts';
 import { type DarkRange, inOrderOfTime, summarize, type TimelineSummary } from './summary.ts';
 import { range, seconds, sentenceCase } from './words.ts';

@@ -271,7 +271,7 @@ describeLiveWith('nginx', 'haproxy')('HAProxy behind the VIP', { concurrent: tru
   );
 });
 
-describeLive('the observer of a service and of HAProxy', { concurrent: true }, () => {
+describeLiveWith('nginx', 'haproxy')('the observer of a service and of HAProxy', { concurrent: true }, () => {
   behind(
     'is cut off by its own link: it says that alone, and what happens afterwards',
     proxied,

@@ -219,7 +219,7 @@ describe('a failover', () => {
       10.1 garp-missing begin=g holder=hostb
     `);
     expect(told).toBe(
-      "keepalived on 10.0.0.9 resigned at 03:12:09; hostb took 192.168.10.10 after 0.6 s; hostb's haproxy did not answer and hostb's database was read-only and hostb's replica was 12 s behind, 340 transactions missing; hostb has not announced 192.168.10.10 since 03:12:10.",
+      "keepalived on 10.0.0.9 resigned at 03:12:09; hostb took 192.168.10.10 after 0.6 s; hostb's haproxy did not answer, its database was read-only, its replica was 12 s behind, 340 transactions missing; hostb has not announced 192.168.10.10 since 03:12:10.",
     );
   });
 
@@ -245,6 +245,18 @@ describe('darkness', () => {
 
   it('that lasts is told so far', () => {
     expect(sentence(`${FAILOVER}\n8 vip-dark begin=v`, 22)).toMatch(/; clients dark for 14 s so far\.$/);
+  });
+
+  it('says no more where it is told what was dead', () => {
+    const told = sentence(`
+      2 backend-down begin=b on=hosta/mysql
+      2 vip-dark begin=v
+      ${FAILOVER}
+      12 vip-dark end=v
+    `);
+    expect(told).toBe(
+      'haproxy on hosta has had no server left for mysql since 03:12:02; keepalived on hosta fell silent at 03:12:06; hostb took 192.168.10.10 after 3.6 s; clients dark 10 s.',
+    );
   });
 
   it('that began before the old holder left is a cause', () => {

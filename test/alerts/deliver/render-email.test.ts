@@ -66,6 +66,16 @@ describe('both bodies', () => {
     }
   });
 
+  it('tell what led to what beneath the headline, where that is more, and once', async () => {
+    const failover = await replayedIncident('failover');
+    const chain = /keepalived on \S+ fell silent at [\d:]+;\s\S+\stook\s/;
+    const { subject, text, html } = mailOf(told(failover));
+    expect(text).toMatch(chain);
+    expect(html).toMatch(chain);
+    expect(subject).not.toMatch(/fell silent/);
+    expect(mailOf(told(failover, { status: 'repeat' })).text).not.toMatch(chain);
+  });
+
   it('give the exact command where the address was not announced, on the node where it must run', async () => {
     const { text } = mailOf(told(await replayedIncident('split-brain')));
     expect(text).toContain('On a, announce the address anew:');
