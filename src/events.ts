@@ -409,7 +409,7 @@ export const KINDS = {
     PROXY,
     'A proxy does not answer polls, or nothing that can be used. What it last said of its servers is not known any more. The reason is that of the failure: `refused`, `timeout`, `unreachable`, `closed`, `denied`, `answer`, `tls`; of an end that is none `not-holder` or `unconfigured`, as in `server-down`.',
     ['target', 'error', 'reason'],
-    ['blindMs'],
+    ['uncertaintyMs', 'blindMs'],
   ),
   'proxy-restarted': kind(
     'instant',
@@ -479,7 +479,7 @@ export const KINDS = {
     DATABASE,
     'A database server does not answer polls. What it last said is not known any more. The reason is that of the failure: `refused`, `timeout`, `unreachable`, `closed`, `denied`, `answer`, `tls`; of an end that is none `unconfigured`.',
     ['target', 'error', 'reason'],
-    ['blindMs'],
+    ['uncertaintyMs', 'blindMs'],
   ),
   'galera-not-primary': kind(
     'begin/end',

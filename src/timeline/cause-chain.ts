@@ -58,6 +58,8 @@ const DAMAGE_MAX = 4;
 /** A clause before it has its place. */
 interface Draft extends Clause {
   readonly time: Instant;
+  /** its place, where that is not its time's */
+  readonly place?: Instant;
 }
 
 class Chain {
@@ -91,7 +93,7 @@ class Chain {
     const happened = [...this.#moved(), ...this.#lost(), ...this.#split()];
     happened.push(...(this.#moves.length > 0 ? this.#deadServices() : this.#stood(happened.length === 0)));
     // sort() is stable: of what happened at once, causes stand before what they led to
-    happened.sort((a, b) => a.time - b.time);
+    happened.sort((a, b) => (a.place ?? a.time) - (b.place ?? b.time));
     if (happened.length === 0) return [];
     return [
       ...withoutMiddle(happened),
@@ -205,7 +207,8 @@ class Chain {
         yield { time: event.time, words: [`keepalived on ${move.from} ${what} at `, event.time], eventIds };
       } else {
         const end = this.#ends.get(event.id);
-        yield this.#condition(event, end !== undefined && end.time < moment);
+        const draft = this.#condition(event, end !== undefined && end.time < moment);
+        yield { ...draft, place: foundLate(event, move) };
       }
     }
     this.#tell(causes);
@@ -529,6 +532,18 @@ class Chain {
 }
 
 const EVENT_IDS_MAX = 16;
+
+/**
+ * keepalived's own check failed, and a poll found it out later: what it checks was dead before, if it can have been by when
+ * it last answered.
+ */
+function foundLate({ time, details }: TimelineEvent, { left, time: moved, failovers }: Move): Instant {
+  const [{ details: failover }] = failovers;
+  const checked = failover.fault || failover.cause === 'priority-drop';
+  const moment = left ?? moved;
+  const earliest = plusUs(time, -(details.uncertaintyMs ?? 0) * MS);
+  return checked && time > moment && earliest <= moment ? moment : time;
+}
 
 function withoutMiddle(happened: readonly Draft[]): readonly Draft[] {
   const middle = happened.slice(FIRST_MAX, -LAST_MAX);

@@ -293,8 +293,10 @@ class VirtualRouterFold {
   } {
     const own = [...routersByVip({ subject: this.#subject, details: { vips: this.#vips } })];
     const probed = own.flatMap(([vip]) => measured.get(vip) ?? []);
+    // Where adverts leave open whether it was dark at all, probes that found other darkness say that it was not.
     const rest = this.#dark.filter(
-      ({ from, until }) =>
+      ({ from, until, range: [least] }) =>
+        !(least === 0 && probed.length > 0) &&
         !probed.some((dark) => from <= dark.until && until >= plusUs(dark.from, -BEFORE_US)),
     );
     const exact = probed.map((dark): DarkRange => [totalMs([dark]), totalMs([dark])]);

@@ -127,6 +127,23 @@ describe('a failover', () => {
     );
   });
 
+  it.each([
+    [
+      'keepalived’s own check failed, and it can have been dead by then',
+      'fault=true',
+      2000,
+      /^mysql .* keepalived /,
+    ],
+    ['it was seen to answer since', 'fault=true', 200, /^keepalived .* mysql /],
+    ['keepalived was stopped, perhaps before it', 'fault=false', 2000, /^keepalived .* mysql /],
+  ])('has the place of what a poll found out late: %s', (_, fault, uncertaintyMs, order) => {
+    const told = sentence(`
+      10.4 failover from=hosta to=hostb cause=graceful ${fault} silenceMs=610
+      10.2 database-unreachable begin=d on=hosta uncertaintyMs=${uncertaintyMs}
+    `);
+    expect(told).toMatch(order);
+  });
+
   it('has nothing that no event says', () => {
     expect(sentence('10 failover from=hosta to=hostb cause=graceful silenceMs=610')).toBe(
       'keepalived on hosta resigned at 03:12:09; hostb took 192.168.10.10 after 0.61 s.',

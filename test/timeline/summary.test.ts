@@ -215,6 +215,16 @@ describe('dark time that a probe measured', () => {
     expect(first).toMatchObject({ darkMs: [4_200, 4_200], darkMeasured: true });
   });
 
+  it('is all there is where adverts do not say of another failover that it was dark at all', () => {
+    const preemption = failover(80, B, A, 'preemption', 0);
+    const back = { ...preemption, details: { ...preemption.details, darkMs: [0, 20] as const } };
+    const events = [seen(0), failover(50, A, B, 'silence', 4_000), ...dark(46.2, 50.4), back];
+    const router = only(summarize(events, s(100)).virtualRouters);
+    expect(router).toMatchObject({ darkMs: [4_200, 4_200], darkMeasured: true });
+    const unprobed = [seen(0), failover(50, A, B, 'silence', 4_000), back];
+    expect(only(summarize(unprobed, s(100)).virtualRouters).darkMs).toEqual([3_000, 4_020]);
+  });
+
   it('is another VIP’s affair where it is another VIP’s', () => {
     const events = [seen(0), failover(50, A, B, 'silence', 4_000), ...dark(46, 51, 'vip:eth0/10.0.0.200')];
     const { virtualRouters, darkVips } = summarize(events, s(100));

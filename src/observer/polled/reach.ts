@@ -101,7 +101,13 @@ export class Reach {
     this.#answeringSince = null;
     const { kind, subject, target } = this.#asked;
     const { reason, error } = failure;
-    this.#open = this.#voice.begin(kind, subject, first.askedAt, { target, error, reason });
+    const answered = this.#lastAnsweredAt;
+    this.#open = this.#voice.begin(kind, subject, first.askedAt, {
+      target,
+      error,
+      reason,
+      ...(answered === null ? {} : { uncertaintyMs: msFromUs(Math.max(0, first.askedAt - answered)) }),
+    });
     return true;
   }
 
