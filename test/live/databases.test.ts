@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import type { Lab } from '../../src/demo/lab.ts';
 import { type LabNode, now } from '../../src/demo/node.ts';
 import { type Instant, MS } from '../../src/time.ts';
+import { seconds } from '../../src/timeline/words.ts';
 import { behind, describeLiveWith, type LiveSpec } from '../support/live.ts';
 import { ACCOUNT, DB_PORT, type LiveMariadb, mariadbOnBoth } from '../support/live-mariadb.ts';
 import { expectAt, type LiveObserver, type ToldEvent, timeOf } from '../support/live-observer.ts';
@@ -88,6 +89,10 @@ describeHere('two MariaDB masters behind the VIP', { concurrent: true }, () => {
       });
       expect(dead).toMatchObject({ severity: 'critical', details: { reason: 'refused' } });
       expectSoonAfter(dead, killed, POLL_MS);
+      // It was killed between the last poll that was answered and the first that was not; or while that was out.
+      const answered = timeOf(dead) - Number(dead.details.uncertaintyMs) * MS;
+      expect(answered).toBeLessThan(killed + POLL_MS * MS);
+      expect(answered).toBeGreaterThan(killed - (POLL_MS + SLACK_MS) * MS);
       const dark = await observer.event({ kind: 'vip-dark', phase: 'begin', subject: vip });
       expectSoonAfter(dark, killed, PROBE_MS);
 
@@ -133,9 +138,23 @@ describeHere('two MariaDB masters behind the VIP', { concurrent: true }, () => {
       await observer.event({ kind: 'takeover-fitness', details: { to: lb1.address, transactions: 0 } });
       expect(back.details).toMatchObject({ from: lb2.address, to: lb1.address });
 
-      const report = await observer.ask(['report', 'last']);
-      console.log(report);
-      console.log(await observer.ask(['status']));
+      const story: Story = JSON.parse(await observer.ask(['report', 'last', '--format', 'json']));
+      expect(story.incident).toBe(1);
+      const came = [
+        [/^keepalived on lb1 went to FAULT/, fault.at],
+        [/^lb2 took 10\.20\.30\.10 after 0\.\d+ s$/, master.at],
+        [
+          /^lb1, back with the higher priority \(150 over 100\), took 10\.20\.30\.10 over from lb2/,
+          timeOf(back),
+        ],
+        [new RegExp(`^clients dark ${seconds(Number(over.details.durationMs))} in all$`), null],
+        [/^lb2's replica was 0 s behind$/, master.at],
+        [/^lb1's replica was 0 s behind$/, timeOf(back)],
+        [/^replication on lb2 was broken .* \(receiving: /, killed],
+      ] as const;
+      // Of what died first whichever is asked first is told first.
+      expectOrder(story, [[/^mysql on lb1 refused connections/, killed], ...came]);
+      expectOrder(story, [[/^haproxy on lb1 had no server left for mysql/, killed], ...came]);
       await observer.nothingElse();
     },
   );
@@ -276,6 +295,30 @@ describeHere('two MariaDB masters behind the VIP', { concurrent: true }, () => {
     },
   );
 });
+
+/** The sentence has these clauses in this order, each dated when that happened, or by the next poll. */
+function expectOrder(
+  { chain }: Story,
+  wanted: readonly (readonly [clause: RegExp, at: Instant | null])[],
+): void {
+  let from = 0;
+  for (const [pattern, at] of wanted) {
+    const index = chain.findIndex(({ clause }, i) => i >= from && pattern.test(clause));
+    expect(index, `${pattern} in ${JSON.stringify(chain)}`).toBeGreaterThanOrEqual(from);
+    from = index + 1;
+    const { time = null, clause = '' } = chain[index] ?? {};
+    if (at === null || time === null) continue;
+    const lateMs = Date.parse(time) - at / MS;
+    // HAProxy counts whole seconds
+    expect(lateMs, clause).toBeGreaterThan(-1_000 - SLACK_MS);
+    expect(lateMs, clause).toBeLessThan(POLL_MS + SLACK_MS);
+  }
+}
+
+interface Story {
+  readonly incident: number;
+  readonly chain: readonly { readonly time: string | null; readonly clause: string }[];
+}
 
 async function expectLagging(
   observer: LiveObserver,

@@ -10,7 +10,7 @@ import { parseGtidSet } from '../../src/reading/gtid.ts';
 import type { Sample } from '../../src/samples.ts';
 import { instantFromUs, SECOND } from '../../src/time.ts';
 import { databaseObservation } from '../support/database-words.ts';
-import { playScenario } from '../support/scenario.ts';
+import { playScenario, scenarioEvents } from '../support/scenario.ts';
 
 const at = (s: number) => instantFromUs(s * SECOND);
 
@@ -53,6 +53,16 @@ function observed(...polls: readonly string[]): { readonly observer: Observer; r
 function replication(samples: readonly Sample[]): Sample['fields'][] {
   return samples.filter(({ measurement }) => measurement === 'replication').map(({ fields }) => fields);
 }
+
+it('that it is unreachable can have begun when it last answered, and nobody knows where it never did', () => {
+  const begins = scenarioEvents(
+    'configured databases=a,b\ndatabase a 0..20\ndatabase a 25..40 fail=refused\ndatabase b 5..20 fail=refused\nclock 50\n----\n',
+  ).filter(({ kind }) => kind === 'database-unreachable');
+  expect(begins.map(({ subject, time, details }) => [subject, time, details.uncertaintyMs])).toEqual([
+    ['database:host-b', at(5), undefined],
+    ['database:host-a', at(25), 4_995],
+  ]);
+});
 
 describe('samples of a replica', () => {
   it('are taken when its state changes and every 30 s, not at every poll', () => {
