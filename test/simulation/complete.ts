@@ -225,7 +225,7 @@ function checkCause(
     `${silenceMs}, but ${silence}`,
   );
   if (expected !== 'graceful') return;
-  const zeros = old.filter((a) => a.advert.priority === 0 && last.at - a.at < 5 * MS);
+  const zeros = old.filter((a) => a.advert.priority === 0 && last.at - a.at < 50 * MS);
   verdict.require(fault === zeros.length > 1, 'complete: fault', failover, `${zeros.length} priorities 0`);
 }
 
