@@ -30,8 +30,13 @@ export function sentenceCase(text: string): string {
 /** What an error says, as far as it fits into a sentence: no code of the system, no more than a line of it. */
 export function briefly(error: string): string {
   if (error.includes('ECONNREFUSED')) return 'connection refused';
-  const text = error.replace(/ \([A-Z_]+\)$/, '').replace(/[\s.;]+$/, '');
+  const text = error
+    .replace(/ \([A-Z_]+\)$/, '')
+    .replace(RETRIES, ': ')
+    .replace(/[\s.;]+$/, '');
   return text.length > ERROR_MAX ? `${text.slice(0, ERROR_MAX - 1)}…` : text;
 }
 
 const ERROR_MAX = 80;
+/** What a replica says of its attempts, before what went wrong. */
+const RETRIES = / - retry-time: \d+ +(maximum-)?retries: \d+ +message: /;

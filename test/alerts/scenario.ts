@@ -39,6 +39,9 @@ const USUAL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'replication-lag': { lagS: 40, lagSource: 'gtid', thresholdS: 30 },
   'dual-writes': { gtids: { h1: '0-1-1-9', h2: '0-2-1-9' } },
   'vip-on-dead-service': { holder: 'a', service: 'tcp://a:80', error: 'refused' },
+  'database-unreachable': { target: 'mysql://a:3306', error: 'refused' },
+  'replication-broken': { error: 'refused' },
+  'dual-writes': { gtids: {} },
 };
 
 const RULER = '----\n';
