@@ -34,10 +34,6 @@ import { toldLines } from './told.ts';
 const USUAL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   failover: { from: 'a', to: 'b', silenceMs: 3_600, darkMs: null, claimMs: null, fault: false },
   'vip-dark': { error: 'refused' },
-  'database-unreachable': { target: 'mysql://h1', error: 'refused', reason: 'refused' },
-  'replication-broken': { thread: 'io', errno: 0, error: 'cannot connect' },
-  'replication-lag': { lagS: 40, lagSource: 'gtid', thresholdS: 30 },
-  'dual-writes': { gtids: { h1: '0-1-1-9', h2: '0-2-1-9' } },
   'vip-on-dead-service': { holder: 'a', service: 'tcp://a:80', error: 'refused' },
   'database-unreachable': { target: 'mysql://a:3306', error: 'refused' },
   'replication-broken': { error: 'refused' },
