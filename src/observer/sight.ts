@@ -39,6 +39,13 @@ export class Sight {
     this.#blindFrom ??= at;
   }
 
+  /** Blind already, and from then on for another reason: a stretch of its own. */
+  loseAnew(at: Instant): void {
+    if (this.#blindFrom === null || at <= this.#blindFrom) return;
+    this.#remember(this.#blindFrom, at);
+    this.#blindFrom = at;
+  }
+
   /** Nothing was watched since then: the hole of a restart. */
   wasAway(since: Instant): void {
     this.#blindFrom = since;
@@ -47,8 +54,7 @@ export class Sight {
 
   regain(at: Instant): void {
     if (this.#blindFrom === null) return;
-    this.#stretches.push({ from: this.#blindFrom, until: at });
-    if (this.#stretches.length > STRETCHES_MAX) this.#stretches.shift();
+    this.#remember(this.#blindFrom, at);
     this.#blindFrom = null;
     this.regainedAt = at;
     if (this.cutOff) this.cutOffUntil = at;
@@ -68,13 +74,20 @@ export class Sight {
     return Math.max(from, this.regainedAt) + spanUs;
   }
 
-  /** How much of a span was not seen. */
-  blindUs(from: number, until: number): number {
+  /** How much of a span was not seen; of blindness that began at `since` or later. */
+  blindUs(from: number, until: number, since: number = Number.NEGATIVE_INFINITY): number {
     let blind = 0;
     for (const stretch of this.#stretches) {
+      if (stretch.from < since) continue;
       blind += Math.max(0, Math.min(until, stretch.until) - Math.max(from, stretch.from));
     }
-    if (this.#blindFrom !== null) blind += Math.max(0, until - Math.max(from, this.#blindFrom));
+    if (this.#blindFrom !== null && this.#blindFrom >= since)
+      blind += Math.max(0, until - Math.max(from, this.#blindFrom));
     return blind;
+  }
+
+  #remember(from: number, until: number): void {
+    this.#stretches.push({ from, until });
+    if (this.#stretches.length > STRETCHES_MAX) this.#stretches.shift();
   }
 }

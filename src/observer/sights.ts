@@ -55,10 +55,10 @@ export class Sights {
     else this.#lose(sight, Math.min(since ?? at, at) as Instant, reason, dropped, false);
   }
 
-  /** How much of a span some capture did not see: the one that saw least of it. */
-  blindUs(from: number, until: number): number {
+  /** How much of a span some capture did not see, the one that saw least of it; of blindness since `since`. */
+  blindUs(from: number, until: number, since: number): number {
     let blind = 0;
-    for (const sight of this.#sights.values()) blind = Math.max(blind, sight.blindUs(from, until));
+    for (const sight of this.#sights.values()) blind = Math.max(blind, sight.blindUs(from, until, since));
     return blind;
   }
 
@@ -120,14 +120,16 @@ export class Sights {
 
   #lose(sight: Sight, at: Instant, reason: string, dropped: number | null, inferred: boolean): void {
     const since = Math.max(at, sight.regainedAt) as Instant;
+    const cutsOff = inferred || CUT_OFF.has(reason);
     if (sight.blind) {
       sight.inferred &&= inferred;
+      if (cutsOff && !sight.cutOff) sight.loseAnew(since);
     } else {
       for (const router of this.#slots.routers()) if (router.sight === sight) router.sightLost(since);
       sight.lose(since);
       sight.inferred = inferred;
     }
-    sight.cutOff ||= inferred || CUT_OFF.has(reason);
+    sight.cutOff ||= cutsOff;
     this.#own.cannotSee(sight.capture, since, reason, dropped);
   }
 

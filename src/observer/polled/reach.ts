@@ -1,8 +1,9 @@
 /**
  * Whether a proxy or a database answers. Several failures in a row are a condition (`proxy-unreachable`,
  * `database-unreachable`), one may be anything. A failure that may be our own says nothing: where nobody answered, and a
- * capture was blind meanwhile (this machine stalled, its link was down), it is not counted. A refusal is an answer:
- * somebody is alive there, and told us.
+ * capture was blind meanwhile (this machine stalled, its link was down), it is not counted; unless the capture was blind
+ * already when the last answer came, which shows that this is not why. A refusal is an answer: somebody is alive there,
+ * and told us.
  */
 import type { EventOf } from '../../events.ts';
 import type { PollFailure } from '../../observation.ts';
@@ -114,9 +115,9 @@ export class Reach {
   answered(askedAt: Instant, at: Instant): void {
     this.#failures = [];
     this.#error = null;
+    this.#end(askedAt, {});
     this.#answeringSince ??= askedAt;
     this.#lastAnsweredAt = at;
-    this.#end(askedAt, {});
   }
 
   /** Whether it answers is not asked any more. */
@@ -131,11 +132,15 @@ export class Reach {
     const open = this.#open;
     if (open === null) return;
     this.#open = null;
-    const blindUs = this.#services.sights.blindUs(open.begin.time, at);
+    const blindUs = this.#blindUs(open.begin.time, at);
     this.#voice.end(open, at, blindUs > 0 ? { ...more, blindMs: msFromUs(blindUs) } : more);
   }
 
   #mayBeOurs({ askedAt, at, failure }: Failure): boolean {
-    return PERHAPS_OURS.has(failure.reason) && this.#services.sights.blindUs(askedAt, at) > 0;
+    return PERHAPS_OURS.has(failure.reason) && this.#blindUs(askedAt, at) > 0;
+  }
+
+  #blindUs(from: Instant, until: Instant): number {
+    return this.#services.sights.blindUs(from, until, this.#lastAnsweredAt ?? Number.NEGATIVE_INFINITY);
   }
 }
