@@ -23,6 +23,8 @@ const WAIT_US = 5 * SECOND;
 /** A poll that is slower than that is waited for once. */
 const POLL_ALLOWANCE_US = SECOND;
 const PENDING_MAX = 16;
+/** pt-heartbeat writes so often. */
+const HEARTBEAT_S = 1;
 
 interface Pending {
   readonly event: EventOf<'failover'>;
@@ -35,6 +37,8 @@ interface Pending {
   /** it replicates from that without others between: places in its binary log can be compared */
   readonly isDirect: boolean;
   readonly lagBefore: Lag;
+  /** when it was asked for that; null: never */
+  readonly askedBefore: Instant | null;
   readonly until: number;
   polls: number;
 }
@@ -75,6 +79,7 @@ export class Fitness implements DeadlineOwner {
       reference,
       isDirect: server !== null && reference !== null && this.#sourcesOf(server).includes(reference),
       lagBefore: server === null ? NOBODY_KNOWS : lagNow(server),
+      askedBefore: server?.askedAt ?? null,
       until,
       polls: 0,
     });
@@ -148,23 +153,28 @@ function lagNow(server: DatabaseWatch): Lag {
 }
 
 /** Against the last known place of its source before the takeover, where both are known; else as it was said. */
-function lagAtTakeover(
-  { reference, isDirect, lagBefore, event, polls }: Pending,
-  server: DatabaseWatch,
-): Lag {
-  const [channel] = [...server.channels.values()].map(({ reading }) => reading);
-  const gap =
-    reference === null ? null : server.gapTo(reference, isDirect ? (channel ?? null) : null, event.time);
+function lagAtTakeover(pending: Pending, server: DatabaseWatch): Lag {
+  const { reference, isDirect, lagBefore, event, polls } = pending;
+  const [channel = null] = [...server.channels.values()].map(({ reading }) => reading);
+  const gap = reference === null ? null : server.gapTo(reference, isDirect ? channel : null, event.time);
   if (gap !== null && server.askedAt !== null) {
     const lagS = Math.round(lengthOf(gap, server.askedAt) * 1_000) / 1_000;
     return { lagS, lagSource: gap.by, transactions: gap.transactions };
   }
+  if (polls === 0) return lagBefore;
   const lag = lagNow(server);
-  if (polls > 0 && lag.lagS !== null) return lag;
-  // its source is gone, and it says nothing any more: what it had received it has applied, or not
-  if (polls > 0 && channel !== undefined && channel !== null && hasAppliedAll(channel))
+  // where its source is gone, it says nothing any more, or the last heartbeat grows old; what was received is applied, or not
+  const isSilent = lag.lagS === null || isOldHeartbeat(lag, pending, server);
+  if (isSilent && channel !== null && hasAppliedAll(channel))
     return { lagS: 0, lagSource: 'position', transactions: null };
-  return lagBefore;
+  return lag.lagS === null ? lagBefore : lag;
+}
+
+/** No heartbeat came since before the takeover: it is older by all the time that has passed. */
+function isOldHeartbeat(lag: Lag, { lagBefore, askedBefore }: Pending, { askedAt }: DatabaseWatch): boolean {
+  if (lag.lagSource !== 'heartbeat' || lagBefore.lagSource !== 'heartbeat') return false;
+  if (lag.lagS === null || lagBefore.lagS === null || askedAt === null || askedBefore === null) return false;
+  return lag.lagS - lagBefore.lagS > (askedAt - askedBefore) / SECOND - HEARTBEAT_S / 2;
 }
 
 function hasAppliedAll({ received, applied }: ChannelReading): boolean {
