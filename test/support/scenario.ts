@@ -26,6 +26,7 @@
  *     … proxies=a,b [runs=on-holder grace=5]                    and these nodes' proxies are polled
  *     … service=http://10.0.0.100/ every=200 rise=3             and the service behind the VIP is probed
  *     … databases=a,b [every=5000]                              and these nodes' databases are polled
+ *     … and=52:10.0.0.101                                       and the cluster has one more virtual router
  *   probe 3..5 fail=refused | probe 5.2 [node=a] [by=host-b]    probes that begin then, one every `every`, fail or
  *                                          succeed: through the VIP, or at a node; known `took=1` ms later
  *   database a 3..20 [every=5000] …       what its database answers: see database-words.ts
@@ -378,16 +379,16 @@ class Scenario {
                 ]
               : [],
           })),
-          virtualRouters: [
-            {
-              vrid: Number(settings.vrid),
+          virtualRouters: [`${settings.vrid}:${settings.vips ?? ''}`, ...(settings.and ? [settings.and] : [])]
+            .map((place) => pair(place, ':'))
+            .map(([vrid, vips], i) => ({
+              vrid: Number(vrid),
               segment: null,
-              vips: (settings.vips ?? '').split(','),
+              vips: vips.split(','),
               nodes: nodes.map((name) => `host-${name}`),
               unicast,
-              service: service(settings),
-            },
-          ],
+              service: i === 0 ? service(settings) : null,
+            })),
         },
       ],
     };
@@ -436,6 +437,11 @@ class Scenario {
     const older = this.#told.find((event) => event.id === about);
     return older === undefined ? ' about ?' : ` about ${older.kind} of ${seconds(older.time)}`;
   }
+}
+
+function pair(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return [text.slice(0, at), text.slice(at + separator.length)];
 }
 
 /** Those that the configuration lists for a node: one for each time that `proxies=` names it. */

@@ -10,7 +10,7 @@ import type { VirtualRouter } from '../virtual-router.ts';
 import { DatabaseWatch } from './database-watch.ts';
 import { DualWrites } from './dual-writes.ts';
 import { GaleraCluster } from './galera-cluster.ts';
-import { routersOf } from './holding.ts';
+import { holdingOf, routersOf } from './holding.ts';
 import { NdbCluster } from './ndb-cluster.ts';
 import { ReadOnlyHolder } from './read-only-holder.ts';
 import { watchedDatabase } from './watched.ts';
@@ -58,7 +58,21 @@ export class DatabaseCluster {
     this.#leaveWhatIsNone(askedAt);
     this.#dualWrites.judge(this.servers, askedAt, now);
     if (reading.readOnly === false) this.#anyWritable = true;
-    for (const holder of this.#readOnlyHolders(now)) holder.look(server, askedAt, now, this.#anyWritable);
+    for (const [router, holder] of this.#readOnlyHolders(now)) {
+      const writersHaveAnother = this.#writersHaveAnother(router, now);
+      holder.look(server, askedAt, now, { anyWritable: this.#anyWritable, writersHaveAnother });
+    }
+  }
+
+  /** Whether another VIP of the cluster than this router's is on a writable database. */
+  #writersHaveAnother(than: VirtualRouter, now: Instant): boolean {
+    return routersOf(this.cluster, this.#services).some((router) => {
+      const node = router === than ? null : holdingOf(router, this.#services, now)?.node;
+      return this.servers.some(
+        ({ watched, reading }) =>
+          watched.node.name === node && watched.index === 0 && reading?.readOnly === false,
+      );
+    });
   }
 
   unreachable(server: DatabaseWatch): void {
@@ -109,7 +123,7 @@ export class DatabaseCluster {
   }
 
   /** Of each of the cluster's virtual routers; those of which nothing is heard any more are left. */
-  #readOnlyHolders(now: Instant): Iterable<ReadOnlyHolder> {
+  #readOnlyHolders(now: Instant): ReadonlyMap<VirtualRouter, ReadOnlyHolder> {
     const routers = new Set(routersOf(this.cluster, this.#services));
     for (const [router, holder] of this.#holders) {
       if (routers.has(router)) continue;
@@ -118,7 +132,7 @@ export class DatabaseCluster {
     }
     for (const router of routers)
       if (!this.#holders.has(router)) this.#holders.set(router, new ReadOnlyHolder(router, this.#services));
-    return this.#holders.values();
+    return this.#holders;
   }
 
   /** Once all of its servers say that they are none: what was open of Galera or NDB is not any more. */

@@ -1,6 +1,7 @@
 /**
  * `vip-on-read-only`: clients that come by the VIP cannot write. The holder's database is given a moment after a takeover
- * (a script of keepalived's makes it writable), and a cluster in which no database ever was writable is meant to be so.
+ * (a script of keepalived's makes it writable). A cluster in which no database ever was writable is meant to be so, and so is
+ * a VIP that never was on a writable one while another VIP of the cluster is: it is for readers.
  */
 import type { EventOf } from '../../events.ts';
 import { type Instant, SECOND } from '../../time.ts';
@@ -19,6 +20,8 @@ export class ReadOnlyHolder {
   /** polls in a row, of one reign */
   #bad: { readonly reign: Instant; readonly since: Instant; polls: number } | null = null;
   #open: Condition<'vip-on-read-only'> | null = null;
+  /** in this run it was on a writable database, or, before that, a read-only one was right for it; null: neither */
+  #isFor: 'writers' | 'readers' | null = null;
 
   constructor(router: VirtualRouter, services: Services) {
     this.#router = router;
@@ -29,20 +32,34 @@ export class ReadOnlyHolder {
     this.#open = resumed(event, notBefore);
   }
 
-  /** A server of the cluster answered. `anyWritable`: one of them is, or was in this run. */
-  look(server: DatabaseWatch, askedAt: Instant, now: Instant, anyWritable: boolean): void {
+  /**
+   * A server of the cluster answered. `anyWritable`: one of them is, or was in this run; `writersHaveAnother`: another VIP
+   * of the cluster is on one that is.
+   */
+  look(
+    server: DatabaseWatch,
+    askedAt: Instant,
+    now: Instant,
+    {
+      anyWritable,
+      writersHaveAnother,
+    }: { readonly anyWritable: boolean; readonly writersHaveAnother: boolean },
+  ): void {
     const { reading, watched } = server;
     const holding = holdingOf(this.#router, this.#services, now);
     if (holding === null || reading === null) return;
     this.#movedAway(holding.address, holding.since);
     if (watched.node.name !== holding.node || watched.index !== 0 || reading.readOnly === null) return;
     if (!reading.readOnly) {
+      this.#isFor = 'writers';
       this.#bad = null;
       if (this.#open !== null) this.#end(askedAt);
       return;
     }
     const isReplaying = reading.galera !== null && reading.galera.localState !== GALERA_SYNCED;
-    if (this.#open !== null || !anyWritable || isReplaying || server.isStarting) return;
+    if (writersHaveAnother) this.#isFor ??= 'readers';
+    if (this.#open !== null || !anyWritable || this.#isFor === 'readers' || isReplaying || server.isStarting)
+      return;
     if (askedAt < holding.since + PROMOTION_US) return;
     if (this.#bad === null || this.#bad.reign !== holding.since)
       this.#bad = { reign: holding.since, since: askedAt, polls: 0 };
