@@ -44,7 +44,7 @@ export class DeadServiceWatch implements DeadlineOwner {
   #spoke: { readonly dark: Dark; readonly holder: string; readonly at: Instant } | null = null;
   /** the holder whose proxy is dead, and since when that was known */
   #proxyDead: { readonly node: string; readonly knownAt: Instant } | null = null;
-  /** a proxy of the cluster answered again then */
+  /** a proxy on that holder's node answered again then */
   #proxyAnsweredAt: Instant | null = null;
 
   constructor(vip: ConfiguredVip, service: ServiceWatch | null, proxies: ProxyFitness) {
@@ -74,7 +74,8 @@ export class DeadServiceWatch implements DeadlineOwner {
   /** The VIP moved away, or nobody holds it, or two do. */
   told(event: TimelineEvent): void {
     if (event.kind === 'proxy-unreachable') {
-      if (event.phase === 'end' && event.cluster === this.#vip.cluster) this.#proxyAnsweredAt = event.time;
+      if (event.phase === 'end' && this.#open !== null && this.#isAt(this.#open.holder, event))
+        this.#proxyAnsweredAt = event.time;
     } else if (event.kind === 'vip-dark') {
       if (event.phase === 'end' && event.cluster === this.#vip.cluster && event.subject === this.#vip.subject)
         this.#end(event.time);
@@ -109,6 +110,7 @@ export class DeadServiceWatch implements DeadlineOwner {
       { subject },
     );
     this.#open = { condition, holder };
+    this.#proxyAnsweredAt = null;
   }
 
   /** The service answers through the VIP. */
@@ -162,6 +164,12 @@ export class DeadServiceWatch implements DeadlineOwner {
       this.#proxies.answersOn(this.#vip.cluster, other),
     );
     return { holder: master.address, since, service: target, error, fitElsewhere: fitElsewhere ?? null };
+  }
+
+  /** Whether an event is about a proxy on the node that an address belongs to. */
+  #isAt(address: string, { cluster, subject }: TimelineEvent): boolean {
+    const proxy = `proxy:${this.#vip.nodeOf(address)}`;
+    return cluster === this.#vip.cluster && (subject === proxy || subject.startsWith(`${proxy}#`));
   }
 
   #fitElsewhere(service: ServiceWatch, holder: string | null, now: Instant): string | null {
