@@ -2,15 +2,16 @@
  * All that is polled, one loop a target, so that none waits for another. What comes back is told as observations;
  * nothing is judged here.
  */
-import type { Observation } from '../observation.ts';
+import type { Observation, PollFailure } from '../observation.ts';
+import type { ProxyReading } from '../reading/proxy.ts';
 import type { Instant } from '../time.ts';
 import { databaseAsker } from './databases/asker.ts';
 import { HttpSource } from './haproxy/http.ts';
 import { SocketSource } from './haproxy/socket.ts';
-import type { ProxySource } from './haproxy/source.ts';
 import { Loop } from './loop.ts';
 import { ProbeSchedule } from './probes/schedule.ts';
 import type { DatabaseTarget, PollSettings, ProxyPlace, ProxyTarget } from './settings.ts';
+import type { Source } from './source.ts';
 
 export interface Outside {
   /** of the observations */
@@ -29,10 +30,16 @@ export class Poller {
   readonly #all: readonly Running[];
 
   constructor(settings: PollSettings, outside: Outside) {
+    const now = () => outside.now();
+    const tell = (observation: Observation) => outside.tell(observation);
     this.#all = [
-      ...settings.proxies.map((target) => proxyLoop(target, outside)),
+      ...settings.proxies.map((target) =>
+        polling(target, sourceOf(target.place), now, (polled) => tell({ kind: 'proxy', ...polled })),
+      ),
       ...settings.probes.map((target) => new ProbeSchedule(target, outside)),
-      ...settings.databases.map((target) => databaseLoop(target, outside)),
+      ...settings.databases.map((target) =>
+        polling(target, databaseAsker(target), now, (polled) => tell({ kind: 'database', ...polled })),
+      ),
     ];
   }
 
@@ -45,28 +52,29 @@ export class Poller {
   }
 }
 
-function proxyLoop(target: ProxyTarget, outside: Outside): Running {
-  const { cluster, node, index, everyMs, timeoutMs } = target;
-  const source = sourceOf(target.place);
-  let askedAt = outside.now();
+/** What a poll observes, of whatever kind. */
+interface Polled<T> extends Pick<ProxyTarget | DatabaseTarget, 'cluster' | 'node' | 'index'> {
+  readonly at: Instant;
+  readonly askedAt: Instant;
+  readonly reading: T | null;
+  readonly failure: PollFailure | null;
+}
+
+function polling<T>(
+  { cluster, node, index, everyMs, timeoutMs }: ProxyTarget | DatabaseTarget,
+  source: Source<T>,
+  now: Outside['now'],
+  tell: (polled: Polled<T>) => void,
+): Running {
+  let askedAt = now();
   const loop = new Loop({
     everyMs,
     timeoutMs,
     ask: (signal) => {
-      askedAt = outside.now();
+      askedAt = now();
       return source.ask(signal);
     },
-    tell: ({ value, failure }) =>
-      outside.tell({
-        kind: 'proxy',
-        at: outside.now(),
-        askedAt,
-        cluster,
-        node,
-        index,
-        reading: value,
-        failure,
-      }),
+    tell: ({ value, failure }) => tell({ at: now(), askedAt, cluster, node, index, reading: value, failure }),
   });
   return {
     start: () => loop.start(),
@@ -77,38 +85,6 @@ function proxyLoop(target: ProxyTarget, outside: Outside): Running {
   };
 }
 
-function databaseLoop(target: DatabaseTarget, outside: Outside): Running {
-  const { cluster, node, index, everyMs, timeoutMs } = target;
-  const asker = databaseAsker(target);
-  let askedAt = outside.now();
-  const loop = new Loop({
-    everyMs,
-    timeoutMs,
-    ask: (signal) => {
-      askedAt = outside.now();
-      return asker.ask(signal);
-    },
-    tell: ({ value, failure }) =>
-      outside.tell({
-        kind: 'database',
-        at: outside.now(),
-        askedAt,
-        cluster,
-        node,
-        index,
-        reading: value,
-        failure,
-      }),
-  });
-  return {
-    start: () => loop.start(),
-    stop: async () => {
-      await loop.stop();
-      asker.close();
-    },
-  };
-}
-
-function sourceOf(place: ProxyPlace): ProxySource {
+function sourceOf(place: ProxyPlace): Source<ProxyReading> {
   return place.kind === 'http' ? new HttpSource(place) : new SocketSource(place);
 }

@@ -1,7 +1,8 @@
 /** A real Galera cluster of three nodes on the loopback network: as a node sees it while others fall out of it. */
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DatabaseAsker, databaseAsker } from '../../src/poll/databases/asker.ts';
+import { databaseAsker } from '../../src/poll/databases/asker.ts';
+import type { Source } from '../../src/poll/source.ts';
 import type { DatabaseReading } from '../../src/reading/database.ts';
 import { failure, reading, targetAt } from '../poll/databases/asking.ts';
 import { freePort, RealMariadb, removeTemplate } from '../support/mariadb.ts';
@@ -18,7 +19,7 @@ const hasAll = isInstalled('mariadbd') && isInstalled('rsync') && existsSync(PRO
 
 describe.skipIf(!hasAll)('three Galera nodes', () => {
   let nodes: RealMariadb[];
-  let askers: DatabaseAsker[];
+  let askers: Source<DatabaseReading>[];
 
   beforeAll(async () => {
     // Where one is taken, another cluster would be joined.

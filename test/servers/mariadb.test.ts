@@ -5,8 +5,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askedChecks } from '../../src/cli/doctor-asked.ts';
 import { parseConfiguration } from '../../src/config/read.ts';
-import { type DatabaseAsker, databaseAsker } from '../../src/poll/databases/asker.ts';
+import { databaseAsker } from '../../src/poll/databases/asker.ts';
 import type { DatabaseTarget } from '../../src/poll/settings.ts';
+import type { Source } from '../../src/poll/source.ts';
 import type { DatabaseReading } from '../../src/reading/database.ts';
 import { domainsBeyond, domainsMissing, parseDomainGtids } from '../../src/reading/gtid.ts';
 import { failure, reading, targetAt } from '../poll/databases/asking.ts';
@@ -20,7 +21,7 @@ const FROZEN_MS = 500;
 describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica of the other', () => {
   let a: RealMariadb;
   let b: RealMariadb;
-  let askers: DatabaseAsker[];
+  let askers: Source<DatabaseReading>[];
   let authority: Authority;
 
   beforeAll(async () => {
@@ -57,7 +58,7 @@ describe.skipIf(!isInstalled('mariadbd'))('two MariaDB servers, each a replica o
     });
   }
 
-  function askerOf(server: RealMariadb): DatabaseAsker {
+  function askerOf(server: RealMariadb): Source<DatabaseReading> {
     const asker = askers[server === a ? 0 : 1];
     if (asker === undefined) throw new Error('no asker');
     return asker;

@@ -5,19 +5,14 @@
 import type { DatabaseReading } from '../../reading/database.ts';
 import { failureOf } from '../failure.ts';
 import type { DatabaseTarget } from '../settings.ts';
+import type { Source } from '../source.ts';
 import { type Identity, identify, sessionSettings } from './identity.ts';
 import { Memory, pollDatabase } from './poll.ts';
 import { Oddities, type Row, StatementError } from './rows.ts';
 import { Session } from './session.ts';
 import { refusedBy } from './session-failure.ts';
 
-export interface DatabaseAsker {
-  /** Settles soon after `signal` aborts, which then ends the connection. Throws what `failureOf` understands. */
-  ask(signal: AbortSignal): Promise<DatabaseReading>;
-  close(): void;
-}
-
-export function databaseAsker(target: DatabaseTarget): DatabaseAsker {
+export function databaseAsker(target: DatabaseTarget): Source<DatabaseReading> {
   return new Asker(target);
 }
 
@@ -30,7 +25,7 @@ interface Known {
   readonly identity: Identity;
 }
 
-class Asker implements DatabaseAsker {
+class Asker implements Source<DatabaseReading> {
   readonly #target: DatabaseTarget;
   readonly #memory = new Memory();
   #known: Known | null = null;

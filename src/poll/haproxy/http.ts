@@ -17,12 +17,12 @@ import { urlToHttpOptions } from 'node:url';
 import type { ProxyReading } from '../../reading/proxy.ts';
 import { cutOff, PollError } from '../failure.ts';
 import type { ProxyPlace } from '../settings.ts';
-import type { ProxySource } from './source.ts';
+import type { Source } from '../source.ts';
 import { StatsDecoder } from './stats.ts';
 
 type HttpPlace = Extract<ProxyPlace, { readonly kind: 'http' }>;
 
-export class HttpSource implements ProxySource {
+export class HttpSource implements Source<ProxyReading> {
   readonly #options: RequestOptions;
   readonly #agent: Agent;
   readonly #request: typeof requestInClear;

@@ -6,14 +6,14 @@ import { createConnection } from 'node:net';
 import type { ProxyReading } from '../../reading/proxy.ts';
 import { cutOff } from '../failure.ts';
 import type { ProxyPlace } from '../settings.ts';
-import type { ProxySource } from './source.ts';
+import type { Source } from '../source.ts';
 import { StatsDecoder } from './stats.ts';
 
 type SocketPlace = Exclude<ProxyPlace, { readonly kind: 'http' }>;
 
 const COMMANDS = 'show info;show stat\n';
 
-export class SocketSource implements ProxySource {
+export class SocketSource implements Source<ProxyReading> {
   readonly #place: SocketPlace;
 
   constructor(place: SocketPlace) {

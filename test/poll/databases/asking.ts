@@ -1,9 +1,10 @@
 /** Asks a server once, as the poller would. */
 
 import type { PollFailure } from '../../../src/observation.ts';
-import { type DatabaseAsker, databaseAsker } from '../../../src/poll/databases/asker.ts';
+import { databaseAsker } from '../../../src/poll/databases/asker.ts';
 import { failureOf } from '../../../src/poll/failure.ts';
 import type { DatabaseTarget } from '../../../src/poll/settings.ts';
+import type { Source } from '../../../src/poll/source.ts';
 import type { DatabaseReading } from '../../../src/reading/database.ts';
 
 /** Long enough for whatever answers on this machine. */
@@ -25,12 +26,15 @@ export function targetAt(port: number, more: Partial<DatabaseTarget> = {}): Data
   };
 }
 
-export async function reading(asker: DatabaseAsker, timeoutMs = PATIENCE_MS): Promise<DatabaseReading> {
+export async function reading(
+  asker: Source<DatabaseReading>,
+  timeoutMs = PATIENCE_MS,
+): Promise<DatabaseReading> {
   return await asker.ask(AbortSignal.timeout(timeoutMs));
 }
 
 /** Of a poll that must fail. */
-export async function failure(asker: DatabaseAsker, timeoutMs = PATIENCE_MS): Promise<PollFailure> {
+export async function failure(asker: Source<DatabaseReading>, timeoutMs = PATIENCE_MS): Promise<PollFailure> {
   try {
     await reading(asker, timeoutMs);
   } catch (error) {
