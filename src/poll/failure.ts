@@ -20,9 +20,24 @@ export function cutOff(): PollError {
 
 const CUT_OFF = 'the connection was closed before the answer was complete';
 
-export function failureOf(thrown: unknown): PollFailure {
-  const { reason, message } = thrown instanceof PollError ? thrown : understood(thrown);
-  return { reason, error: printable(message, ERROR_MAX) };
+/** What differs by who asks. */
+export interface Judgement {
+  /** codes for which it is we who are at fault, whatever they may mean to others */
+  readonly ours: ReadonlySet<string>;
+  /** what is thrown and known by no code */
+  readonly otherwise: Reason;
+}
+
+/** Nothing of the network is known by no code: what is wrong is wrong here. */
+const OF_POLLS: Judgement = { ours: new Set(), otherwise: 'blind' };
+
+export function failureOf(thrown: unknown, judgement = OF_POLLS): PollFailure {
+  const { reason, message } = thrown instanceof PollError ? thrown : understood(thrown, judgement);
+  return failure(reason, message);
+}
+
+export function failure(reason: Reason, error: string): PollFailure {
+  return { reason, error: printable(error, ERROR_MAX) };
 }
 
 const ERROR_MAX = 200;
@@ -61,24 +76,24 @@ const BY_CODE: Readonly<Record<string, readonly [Reason, string]>> = {
 const TLS_CODE =
   /^(EPROTO$|ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH)/;
 
-function understood(thrown: unknown): { reason: Reason; message: string } {
+function understood(thrown: unknown, { ours, otherwise }: Judgement): { reason: Reason; message: string } {
   const error = innermost(thrown);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (isOwnRoute(error)) return { reason: 'blind', message: `a route of this machine forbids it (${code})` };
-  const known = BY_CODE[code];
-  if (known !== undefined) return { reason: known[0], message: `${known[1]} (${code})` };
   const text = error instanceof Error ? error.message : String(error);
+  const known = BY_CODE[code];
+  if (ours.has(code)) return { reason: 'blind', message: `${known?.[1] ?? text} (${code})` };
+  if (known !== undefined) return { reason: known[0], message: `${known[1]} (${code})` };
   if (TLS_CODE.test(code)) return { reason: 'tls', message: `TLS: ${withoutPlaces(text)} (${code})` };
   if (code.startsWith('HPE_')) return { reason: 'answer', message: `the answer is no HTTP (${code})` };
-  // Nothing of the network is known by that name: what is wrong is wrong here.
-  return { reason: 'blind', message: code === '' ? text : `${text} (${code})` };
+  return { reason: otherwise, message: code === '' ? text : `${text} (${code})` };
 }
 
 /**
  * No way to a machine is mostly learnt from the network, some time after a packet was sent. Where the system says it at
  * once, a route of this machine does; Node.js then says from where the attempt was made.
  */
-export function isOwnRoute(error: unknown): boolean {
+function isOwnRoute(error: unknown): boolean {
   return error instanceof Error && /^connect EHOSTUNREACH .* - Local \(/.test(error.message);
 }
 

@@ -8,9 +8,10 @@ import { type RequestOptions, request as requestByTls } from 'node:https';
 import { isIP, isIPv6 } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import type { PollFailure } from '../../observation.ts';
+import { failure } from '../failure.ts';
 import type { ProbeHow } from '../settings.ts';
 import type { Place } from './connection.ts';
-import { failure, failureOf } from './failures.ts';
+import { failureOf } from './failures.ts';
 import { type Ask, type Finding, failed, shownName, succeeded } from './finding.ts';
 
 type HttpHow = Extract<ProbeHow, { kind: 'http' }>;

@@ -5,9 +5,10 @@
  */
 import { createConnection } from 'mysql2';
 import type { PollFailure } from '../../observation.ts';
+import { failure } from '../failure.ts';
 import type { Credentials, ProbeHow } from '../settings.ts';
 import { openSocket, type Place, type ProbeSocket } from './connection.ts';
-import { failure, failureOf } from './failures.ts';
+import { failureOf } from './failures.ts';
 import { type Ask, type Finding, failed, shownName, succeeded } from './finding.ts';
 import {
   isDenied,

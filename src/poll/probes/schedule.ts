@@ -10,12 +10,13 @@
  */
 import type { Observation, PollFailure } from '../../observation.ts';
 import type { Instant } from '../../time.ts';
+import { failure } from '../failure.ts';
 import type { ProbeTarget } from '../settings.ts';
 import { httpAsk } from './ask-http.ts';
 import { mysqlAsk } from './ask-mysql.ts';
 import { tcpAsk } from './ask-tcp.ts';
 import { sharedLookup } from './connection.ts';
-import { failure, failureOf } from './failures.ts';
+import { failureOf } from './failures.ts';
 import { type Ask, type Finding, failed } from './finding.ts';
 
 export interface Outside {

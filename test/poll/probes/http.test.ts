@@ -267,7 +267,7 @@ describe('TLS', () => {
   it('fails with a certificate that is over, or that nobody vouches for', async () => {
     expect((await secured(authority.issue('DNS:shop.example', { expired: true }))).failure).toEqual({
       reason: 'tls',
-      error: 'certificate has expired',
+      error: 'its certificate has expired (CERT_HAS_EXPIRED)',
     });
     expect(reasonOf(await secured(authority.selfSigned()))).toBe('tls');
     const systems = { tls: { ca: null, insecure: false } };
