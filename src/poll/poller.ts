@@ -9,15 +9,10 @@ import { databaseAsker } from './databases/asker.ts';
 import { HttpSource } from './haproxy/http.ts';
 import { SocketSource } from './haproxy/socket.ts';
 import { Loop } from './loop.ts';
+import type { Outside } from './outside.ts';
 import { ProbeSchedule } from './probes/schedule.ts';
 import type { DatabaseTarget, PollSettings, ProxyPlace, ProxyTarget } from './settings.ts';
 import type { Source } from './source.ts';
-
-export interface Outside {
-  /** of the observations */
-  now(): Instant;
-  tell(observation: Observation): void;
-}
 
 /** Whatever goes on until it is stopped. */
 interface Running {

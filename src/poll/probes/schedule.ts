@@ -8,9 +8,10 @@
  * Limit: as many are out as the timeout allows, at most 32; so `timeoutMs` above 31 x `everyMs` thins the probes out
  * while all of them hang.
  */
-import type { Observation, PollFailure } from '../../observation.ts';
+import type { PollFailure } from '../../observation.ts';
 import type { Instant } from '../../time.ts';
 import { failure } from '../failure.ts';
+import type { Outside } from '../outside.ts';
 import type { ProbeTarget } from '../settings.ts';
 import { httpAsk } from './ask-http.ts';
 import { mysqlAsk } from './ask-mysql.ts';
@@ -18,12 +19,6 @@ import { tcpAsk } from './ask-tcp.ts';
 import { sharedLookup } from './connection.ts';
 import { failureOf } from './failures.ts';
 import { type Ask, type Finding, failed } from './finding.ts';
-
-export interface Outside {
-  /** stream time */
-  now(): Instant;
-  tell(observation: Observation): void;
-}
 
 /** The machine's clock and event loop; tests have their own. */
 export interface Loop {
