@@ -2,15 +2,10 @@
  * Polling databases: what 50 replicas cost, and whether they keep their intervals while five of them hang. The servers are
  * fake, so that their own work does not count; they answer with the columns of MySQL 8.4. False: a target was missed.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import type { DatabaseTarget } from '../src/poll/settings.ts';
 import { type Answer, FakeMysql, resultOf, variablesOf } from '../test/support/fake-mysql.ts';
-import type { Task, Took } from './databases-daemon.ts';
 import { Figures } from './figures.ts';
-
-const DIST = fileURLToPath(new URL('../../../../dist', import.meta.url));
-const DAEMON = fileURLToPath(new URL('./databases-daemon.js', import.meta.url));
+import { intervalFigures, polling } from './polling.ts';
 
 const SERVERS = 50;
 const HANGING = 5;
@@ -29,46 +24,40 @@ export async function databases(isQuick: boolean): Promise<boolean> {
       `${SERVERS} databases every ${EVERY_MS / 1_000} s, of which ${HANGING} hang, ${rounds} rounds`,
     );
     const answering = SERVERS - HANGING;
-    const took = await run({
-      dist: DIST,
-      ports: Array.from({ length: SERVERS }, (_, i) => (i < HANGING ? hanging.port : good.port)),
-      everyMs: EVERY_MS,
-      warmUp: 2 * answering,
-      polls: rounds * answering,
-    });
-    const core = took.cpuS / took.wallS;
-    const latest = took.longestIntervalMs / EVERY_MS - 1;
-    figures.figure('of one core', `${(core * 100).toFixed(2)} %`, '< 5 %', core < 0.05);
-    figures.figure(
-      'the latest poll, of its interval',
-      `${(latest * 100).toFixed(1)} %`,
-      '<= 10 %',
-      latest <= 0.1,
+    const took = await polling(
+      {
+        databases: Array.from({ length: SERVERS }, (_, index) =>
+          targetAt(index < HANGING ? hanging.port : good.port, index),
+        ),
+      },
+      { warmUp: 2 * answering, polls: rounds * answering },
     );
-    figures.mustBe('polls that hung were told', `${took.hung}`, '> 0', took.hung > 0);
-    figures.mustBe('other polls that failed', `${took.failed}`, '0', took.failed === 0);
+    intervalFigures(figures, took, { everyMs: EVERY_MS, coreMax: 0.05 });
     figures.mustBe(
       'connections that answered',
       `${good.connections}`,
       `${answering}`,
       good.connections === answering,
     );
-    figures.figure('peak memory', `${took.peakMb.toFixed(0)} MB`);
     return !figures.missed;
   } finally {
     await Promise.all([good.stop(), hanging.stop()]);
   }
 }
 
-async function run(task: Task): Promise<Took> {
-  const child = fork(DAEMON, [JSON.stringify(task)]);
-  const [took] = (await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(([status]) => {
-      throw new Error(`the poller ended with status ${status}`);
-    }),
-  ])) as [Took];
-  return took;
+function targetAt(port: number, index: number): DatabaseTarget {
+  return {
+    cluster: 'bench',
+    label: `mysql://127.0.0.1:${port}`,
+    node: 'node',
+    index,
+    everyMs: EVERY_MS,
+    timeoutMs: EVERY_MS,
+    place: { kind: 'tcp', host: '127.0.0.1', port },
+    credentials: { user: 'vipwatch', password: 'bench' },
+    tls: null,
+    heartbeat: null,
+  };
 }
 
 const SOURCE = '3e11fa47-71ca-11e1-9e33-c80aa9429562';

@@ -9,13 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { ProxyTarget } from '../src/poll/settings.ts';
 import { freePort, isInstalled } from '../test/support/servers.ts';
 import { Figures } from './figures.ts';
 import { cpuOf } from './measure.ts';
-import type { Task, Took } from './poll-daemon.ts';
+import { intervalFigures, polling } from './polling.ts';
 
-const DIST = fileURLToPath(new URL('../../../../dist', import.meta.url));
-const DAEMON = fileURLToPath(new URL('./poll-daemon.js', import.meta.url));
 const SERVER = fileURLToPath(new URL('./poll-server.js', import.meta.url));
 const SAMPLE = new URL('../../../../test/poll/samples/haproxy/01_steady.http_status.csv', import.meta.url);
 const EXPORTER = 'prometheus-haproxy-exporter';
@@ -45,7 +44,7 @@ export async function poll(isQuick: boolean): Promise<boolean> {
 async function largePageFigures(figures: Figures, port: number, polls: number): Promise<void> {
   const url = `http://127.0.0.1:${port}/status`;
   figures.title(`One page of ${SERVERS} servers, fetched and understood ${polls} times`);
-  const ours = await run({ dist: DIST, urls: [url], everyMs: 100, warmUp: 2, polls });
+  const ours = await polling({ proxies: [targetAt(url, 0, 100)] }, { warmUp: 2, polls });
   const cpuMs = (ours.cpuS * 1_000) / polls;
   figures.mustBe('rows understood', `${ours.rows}`, `${SERVERS}`, ours.rows === SERVERS);
   figures.figure('vipwatch, processor time of a poll', `${cpuMs.toFixed(0)} ms`);
@@ -67,35 +66,23 @@ async function manyTargetsFigures(figures: Figures, port: number, rounds: number
   );
   const answering = TARGETS - HANGING;
   figures.title(`${TARGETS} targets every ${EVERY_MS / 1_000} s, of which ${HANGING} hang, ${rounds} rounds`);
-  const took = await run({
-    dist: DIST,
-    urls,
-    everyMs: EVERY_MS,
-    warmUp: 2 * answering,
-    polls: rounds * answering,
-  });
-  const core = took.cpuS / took.wallS;
-  const latest = took.longestIntervalMs / EVERY_MS - 1;
-  figures.figure('of one core', `${(core * 100).toFixed(1)} %`, '< 10 %', core < 0.1);
-  figures.figure(
-    'the latest poll, of its interval',
-    `${(latest * 100).toFixed(1)} %`,
-    '<= 10 %',
-    latest <= 0.1,
+  const took = await polling(
+    { proxies: urls.map((url, index) => targetAt(url, index, EVERY_MS)) },
+    { warmUp: 2 * answering, polls: rounds * answering },
   );
-  figures.mustBe('polls that hung were told', `${took.failures}`, '> 0', took.failures > 0);
-  figures.figure('peak memory', `${took.peakMb.toFixed(0)} MB`);
+  intervalFigures(figures, took, { everyMs: EVERY_MS, coreMax: 0.1 });
 }
 
-async function run(task: Task): Promise<Took> {
-  const child = fork(DAEMON, [JSON.stringify(task)]);
-  const [took] = (await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(([status]) => {
-      throw new Error(`the poller ended with status ${status}`);
-    }),
-  ])) as [Took];
-  return took;
+function targetAt(url: string, index: number, everyMs: number): ProxyTarget {
+  return {
+    cluster: 'bench',
+    label: url,
+    node: 'node',
+    index,
+    everyMs,
+    timeoutMs: Math.max(2_000, everyMs),
+    place: { kind: 'http', url, credentials: null, tls: { ca: null, insecure: false } },
+  };
 }
 
 /** Of one scrape, after two that do not count. */
