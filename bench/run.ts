@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- replay|live|alerts|influx|poll|databases] [--quick] [--runs N]`: what the issues ask for in figures, each beside its target.
- * All parts unless one is named. Exit status 1: a target was missed.
+ * `npm run bench [-- replay|live|alerts|influx|poll|databases] [--quick] [--runs N]`: what vipwatch is to reach, in figures
+ * beside their targets. All parts unless one is named. Exit status 1: a target was missed.
  */
 import { parseArgs } from 'node:util';
 import { alerts } from './alerts.ts';
