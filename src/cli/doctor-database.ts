@@ -48,7 +48,7 @@ export function databaseCheck(
 
 const FLAVOURS = { mysql: 'MySQL', percona: 'Percona Server', mariadb: 'MariaDB' } as const;
 
-/** `MariaDB 10.11.6, 1 channel, Galera of 3 (Synced), read-only` */
+/** `MariaDB 10.11.6, replicates from hosta, Galera of 3 (Synced), read-only` */
 function saidBy({ flavour, version, channels, galera, ndb, readOnly }: DatabaseReading): string {
   const parts = [
     `${FLAVOURS[flavour]} ${version.replace(/-.*$/s, '')}`,
