@@ -189,14 +189,18 @@ function isRefusal(error: QueryError): boolean {
   return !error.fatal && error.errno !== undefined && error.errno > 0 && error.sqlState !== undefined;
 }
 
-/** A statement without a result has no rows. */
+/** A statement without a result has no rows. Control characters become blanks: what a server says is shown on terminals. */
 function rowsOf(rows: unknown, fields: readonly FieldPacket[] | undefined): readonly Row[] {
   if (!Array.isArray(rows) || fields === undefined) return [];
   const names = fields.map(({ name }) => name.toLowerCase());
   return rows.map((row: unknown) => {
     const values = Array.isArray(row) ? row : [];
-    return new Map(names.map((name, i) => [name, typeof values[i] === 'string' ? values[i] : null]));
+    return new Map(names.map((name, i) => [name, withoutControls(values[i])]));
   });
+}
+
+function withoutControls(value: unknown): string | null {
+  return typeof value === 'string' ? value.replace(/\p{Cc}+/gu, ' ') : null;
 }
 
 function shortened(statement: string): string {

@@ -19,6 +19,8 @@ const COLUMNS_MAX = 512;
 const PREAMBLE_LINES_MAX = 500;
 /** of one row with newlines in quotes */
 const ROW_LINES_MAX = 16;
+/** of a name, or of what a check said */
+const TEXT_MAX = 256;
 const HEADER = '# pxname,';
 const TYPES: readonly ProxyRowType[] = ['frontend', 'backend', 'server', 'listener'];
 
@@ -185,10 +187,10 @@ class Columns {
     const at = this.#at;
     const type = TYPES[wholeNumber(textAt(cells, at.type)) ?? -1];
     if (type === undefined) return `is of an unknown type: "${printable(textAt(cells, at.type), 20)}"`;
-    const proxy = textAt(cells, at.proxy);
-    const name = textAt(cells, at.name);
+    const proxy = shown(textAt(cells, at.proxy));
+    const name = shown(textAt(cells, at.name));
     if (proxy === '' || name === '') return 'has no name';
-    const checkStatus = textAt(cells, at.checkStatus);
+    const checkStatus = shown(textAt(cells, at.checkStatus));
     return {
       type,
       proxy,
@@ -211,7 +213,7 @@ class Columns {
       checkStatus: checkStatus.startsWith('* ') ? checkStatus.slice(2) : checkStatus,
       checkCode: numberAt(cells, at.checkCode),
       // The server's own words; else HAProxy's, as "Layer4 timeout".
-      checkText: textAt(cells, at.lastCheck) || textAt(cells, at.checkDescription),
+      checkText: shown(textAt(cells, at.lastCheck) || textAt(cells, at.checkDescription)),
       cells,
     };
   }
@@ -219,7 +221,7 @@ class Columns {
   #statusOf(raw: string): ProxyStatus {
     const known = this.#statuses.get(raw);
     if (known !== undefined) return known;
-    const status = parseStatus(raw);
+    const status = parseStatus(shown(raw));
     this.#statuses.set(raw, status);
     return status;
   }
@@ -263,6 +265,13 @@ function columnsOf(header: string): Columns {
 function textAt(cells: readonly string[], index: number): string {
   return index < 0 ? '' : (cells[index] ?? '');
 }
+
+/** What a checked server answers stands here in its own words, which are nobody's to write on a terminal. */
+function shown(text: string): string {
+  return text.length <= TEXT_MAX && PLAIN.test(text) ? text : printable(text, TEXT_MAX);
+}
+
+const PLAIN = /^[\x20-\x7e]*$/;
 
 function numberAt(cells: readonly string[], index: number): number | null {
   return index < 0 ? null : wholeNumber(cells[index] ?? '');

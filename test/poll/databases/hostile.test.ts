@@ -13,7 +13,7 @@ import {
   variablesOf,
 } from '../../support/fake-mysql.ts';
 import { Random } from '../../support/random.ts';
-import { failure, reading, targetAt } from './asking.ts';
+import { failure, reading, readOnce, targetAt } from './asking.ts';
 
 let fake: FakeMysql | null = null;
 afterEach(async () => {
@@ -168,6 +168,24 @@ describe('how much is taken', () => {
     const asker = databaseAsker(targetAt(server.port));
     expect((await reading(asker)).gtid?.executed).toBe(executed);
     asker.close();
+  });
+
+  it('what is shown on terminals has no control characters', async () => {
+    const slave = {
+      columns: ['Slave_IO_Running', 'Slave_SQL_Running', 'Master_Host', 'Last_SQL_Error'],
+      rows: [['Yes', 'No', 'host\u001b[2Ja', 'failed:\r\n\u001b[31mred']],
+    };
+    const server = await serve({
+      answer: (sql) => {
+        if (sql.startsWith('SHOW GLOBAL VARIABLES'))
+          return variablesOf({ version: '5.7.44\u0007-log\u009b1m' });
+        return sql.startsWith('SHOW SLAVE') ? slave : good(sql);
+      },
+    });
+    expect(await readOnce(targetAt(server.port))).toMatchObject({
+      version: '5.7.44 -log 1m',
+      channels: [{ sourceHost: 'host [2Ja', sql: { error: 'failed: [31mred' } }],
+    });
   });
 
   it('any bytes end in a reason or a reading', async () => {

@@ -166,9 +166,19 @@ describe('cells', () => {
     const reading = decode(`${HEADER}a,s1,DOWN,2,1,"said ""no"", and\nwent",L7RSP,\na,s2,UP,2,1,,* L4OK,\n`);
     expect(reading).toMatchObject({ refusedRows: 0, refusal: null });
     expect(reading.rows).toMatchObject([
-      { name: 's1', checkText: 'said "no", and\nwent', checkStatus: 'L7RSP' },
+      { name: 's1', checkText: 'said "no", and went', checkStatus: 'L7RSP' },
       { name: 's2', checkText: '', checkStatus: 'L4OK' },
     ]);
+  });
+
+  it('that are shown have no control characters, whatever a checked server answered', () => {
+    const { rows } = decode(
+      `${HEADER}a\u001b[2J,s\u0007,DOWN \u001b[1m,2,1,no \u001b[31mway\u009b0m,L7STS,\n`,
+    );
+    const [row] = rows;
+    expect([row?.proxy, row?.name, row?.status.raw, row?.checkText].join('|')).toBe(
+      'a [2J|s|DOWN  [1m|no  [31mway 0m',
+    );
   });
 
   it('that are no numbers are null, the row stays', () => {
